@@ -1,0 +1,1 @@
+"""LIMO-style curation of reasoning data: everything about the data, nothing about the orchestrator."""
