@@ -1,0 +1,214 @@
+"""The one runner: turns a stage's function into a committed artifact, doing only what is not done yet.
+
+It commits part by part, checks what every stage promises, reconciles the counts and finds finished work by its key.
+A stage that is switched off passes its rows through.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+from typing import Any, Final
+
+import polars as pl
+
+from limo_curation.errors import StageError
+from limo_curation.ledger import StageResult
+from limo_curation.provenance import library_versions, source_digest
+from limo_curation.stage import StagePlan, StageWriter, TableStage, check_promises, main_id, write_part
+from limo_curation.store import STORE_FORMAT, Artifact, Manifest, PartRecord, add_digests, id_digest
+from limo_curation.tables import DROPPED, Table
+
+NO_METRICS: Final[Mapping[str, float]] = MappingProxyType({})
+
+
+def run_stage(plan: StagePlan, *, num_workers: int = 1, **resources: Any) -> Artifact:
+    """Return the stage's artifact, doing only what is not done yet.
+
+    Args:
+        plan: from `plan_stage`.
+        num_workers: parts that are worked on at the same time.
+        resources: what the stage's function takes beside tables and config (a sampler).
+    """
+    artifact = plan.store.artifact(plan.stage.name, plan.key)
+    if artifact is not None:
+        return artifact
+    if isinstance(plan.stage, TableStage) and is_switched_on(plan):
+        return run_table(plan, **resources)
+    with ThreadPoolExecutor(num_workers) as pool:
+        futures = [pool.submit(run_part, plan, start, stop, **resources) for start, stop in missing_parts(plan)]
+        for future in futures:
+            future.result()
+    return commit_parts(plan)
+
+
+# -- row stages ------------------------------------------------------------------------------------------------------
+
+
+def all_parts(plan: StagePlan) -> list[tuple[int, int]]:
+    """Return the row ranges [start, stop) of the stage's parts; an empty input is one empty part."""
+    rows = 0 if plan.main_input is None else plan.main_input.rows
+    starts = range(0, rows, plan.part_rows) if rows else range(1)
+    return [(start, min(start + plan.part_rows, rows)) for start in starts]
+
+
+def missing_parts(plan: StagePlan) -> list[tuple[int, int]]:
+    """Return the row ranges that no whole part covers yet."""
+    finished = {(part.start, part.stop) for part in plan.store.finished_parts(plan.stage.name, plan.key)}
+    return [part for part in all_parts(plan) if part not in finished]
+
+
+def run_part(plan: StagePlan, start: int, stop: int, **resources: Any) -> PartRecord:
+    """Do rows [start, stop) of a row stage and commit them.
+
+    Raises:
+        StageError: the stage broke its contract.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    _, *others = plan.inputs
+    part = read_rows(plan, start, stop)
+    if is_switched_on(plan):
+        side = {name: plan.store.scan(plan.inputs[name]) for name in others}
+        result = plan.stage.run(part, **side, config=plan.config, **resources)
+        if not isinstance(result, StageResult):
+            raise StageError(f"{plan.stage.name}: the function returned {type(result).__name__}, not a StageResult")
+    else:
+        result = pass_through(part, plan.stage.writes)
+    check_promises(plan.stage, result, rows_in=part.height, ids_in=part[main_id(plan.stage)])
+    record = write_part(
+        plan, start, stop, result.kept, result.dropped, rows_in=part.height, metrics=result.metrics, since=(wall, cpu)
+    )
+    plan.store.commit_part(plan.stage.name, plan.key, record)
+    return record
+
+
+def read_rows(plan: StagePlan, start: int, stop: int) -> pl.DataFrame:
+    """Read rows [start, stop) of the main input, opening only the files that hold some of them."""
+    artifact = plan.main_input
+    manifest = None if artifact is None else plan.store.manifest(artifact.stage, artifact.key)
+    if artifact is None or manifest is None:
+        raise StageError(f"{plan.stage.name}: its input {artifact.uri if artifact else ''} is gone from the store")
+    indices: list[int] = []
+    first_row, offset = 0, 0
+    for index, part in enumerate(manifest.parts):
+        if offset < stop and offset + part.kept.rows > start:
+            if not indices:
+                first_row = offset
+            indices.append(index)
+        offset += part.kept.rows
+    rows = plan.store.scan_parts(manifest, indices, plan.stage.reads)
+    return rows.slice(start - first_row, stop - start).collect()
+
+
+def commit_parts(plan: StagePlan) -> Artifact:
+    """Commit a row stage all of whose parts are done.
+
+    Raises:
+        StageError: a part is missing.
+    """
+    finished = {(part.start, part.stop): part for part in plan.store.finished_parts(plan.stage.name, plan.key)}
+    wanted = all_parts(plan)
+    absent = [part for part in wanted if part not in finished]
+    if absent:
+        raise StageError(f"{plan.stage.name}: {len(absent)} of {len(wanted)} parts are missing, first {absent[0]}")
+    return commit(plan, [finished[part] for part in wanted])
+
+
+def is_switched_on(plan: StagePlan) -> bool:
+    """Return whether the run file has the stage on; a stage that is off passes its rows through."""
+    return plan.config.enabled
+
+
+def pass_through(part: pl.DataFrame, writes: Table) -> StageResult:
+    """Keep every row; the columns that the stage would have added are null."""
+    added = [pl.lit(None, dtype).alias(name) for name, dtype in writes.schema.items() if name not in part.columns]
+    return StageResult(part.with_columns(added).select(list(writes.columns)), DROPPED.empty())
+
+
+# -- table stages -----------------------------------------------------------------------------------------------------
+
+
+def run_table(plan: StagePlan, **resources: Any) -> Artifact:
+    """Do a table stage from its beginning and commit it.
+
+    Raises:
+        StageError: the stage broke its contract.
+    """
+    writer = StageWriter(plan)
+    metrics = plan.stage.run(**plan.inputs, config=plan.config, store=plan.store, out=writer, **resources)
+    if not isinstance(metrics, dict):
+        raise StageError(f"{plan.stage.name}: the function returned {type(metrics).__name__}, not its metrics")
+    parts = writer.finish()
+    if plan.stage.reads is None:
+        rows_out = sum(part.rows_in for part in parts)
+        if rows_out != writer.rows_in:
+            raise StageError(f"{plan.stage.name}: {writer.rows_in} rows read, {rows_out} kept or dropped")
+    else:
+        check_ids_of_table(plan, parts)
+    return commit(plan, parts, metrics=metrics)
+
+
+def check_ids_of_table(plan: StagePlan, parts: list[PartRecord]) -> None:
+    """Check that a table stage kept or dropped every input row, part by part, so that memory stays bounded."""
+    name, id_column = plan.stage.name, main_id(plan.stage)
+    base = plan.store.entry_uri(name, plan.key)
+
+    def total(files: Iterator[str]) -> int:
+        return sum(id_digest(pl.read_parquet(file, columns=[id_column])[id_column]) for file in files) % 2**64
+
+    ids_out = total(f"{base}/kept/{part.kept.name}" for part in parts)
+    ids_out += total(f"{base}/dropped/{part.dropped.name}" for part in parts)
+    source = plan.main_input
+    manifest = None if source is None else plan.store.manifest(source.stage, source.key)
+    if source is None or manifest is None:
+        raise StageError(f"{name}: its input is gone from the store")
+    ids_in = total(f"{source.uri}/kept/{part.kept.name}" for part in manifest.parts)
+    if ids_in != ids_out % 2**64:
+        rows_out = sum(part.rows_in for part in parts)
+        raise StageError(f"{name}: {source.rows} rows in, {rows_out} out, or other rows than came in")
+
+
+# -- both kinds -------------------------------------------------------------------------------------------------------
+
+
+def commit(plan: StagePlan, parts: list[PartRecord], *, metrics: Mapping[str, float] = NO_METRICS) -> Artifact:
+    """Reconcile the counts of all parts and write the manifest.
+
+    Raises:
+        StageError: rows in differ from rows kept and dropped.
+    """
+    reasons: Counter[str] = Counter()
+    totals: Counter[str] = Counter(dict(metrics))
+    for part in parts:
+        reasons.update(part.reasons)
+        totals.update(part.metrics)
+    rows_in = sum(part.rows_in for part in parts)
+    if plan.main_input is not None and rows_in != plan.main_input.rows:
+        raise StageError(f"{plan.stage.name}: {plan.main_input.rows} rows in the input, {rows_in} accounted for")
+    return plan.store.commit(
+        Manifest(
+            store_format=STORE_FORMAT,
+            stage=plan.stage.name,
+            key=plan.key,
+            table=plan.stage.writes.name,
+            columns={name: str(dtype) for name, dtype in plan.stage.writes.schema.items()},
+            rows_in=rows_in,
+            rows_kept=sum(part.kept.rows for part in parts),
+            rows_dropped=sum(part.dropped.rows for part in parts),
+            bytes=sum(part.kept.bytes + part.dropped.bytes for part in parts),
+            digest=add_digests([part.kept_digest for part in parts]),
+            dropped_digest=add_digests([part.dropped_digest for part in parts]),
+            reasons=dict(sorted(reasons.items())),
+            metrics=dict(sorted(totals.items())),
+            config=plan.config.model_dump(mode="json"),
+            inputs={name: artifact.digest for name, artifact in plan.inputs.items()},
+            source_digest=source_digest(plan.stage.run.__module__),
+            libraries=library_versions(),
+            parts=tuple(parts),
+            wall_seconds=sum(part.wall_seconds for part in parts),
+            cpu_seconds=sum(part.cpu_seconds for part in parts),
+        )
+    )

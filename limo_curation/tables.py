@@ -1,0 +1,197 @@
+"""READ THIS FIRST: every table of the pipeline, its columns, their units and meaning.
+
+Each problem table extends the one before by the columns that its stage adds, so the row that is published still
+carries everything that was learned about it. A stage that is switched off leaves its columns null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import polars as pl
+from polars.datatypes import DataType, DataTypeClass
+
+from limo_curation.errors import TableError
+
+DOMAINS: Final = (
+    "algebra",
+    "geometry",
+    "number_theory",
+    "combinatorics",
+    "probability_and_statistics",
+    "calculus_and_analysis",
+)
+"""The six domains, in the order in which quotas are filled (`algebra` holds word problems and linear algebra)."""
+
+
+class Column(NamedTuple):
+    """One column: its Polars type, and what it means, with the unit."""
+
+    dtype: DataType | DataTypeClass
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's name, the column that identifies a row, and its columns in order."""
+
+    name: str
+    id_column: str
+    columns: Mapping[str, Column]
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The Polars schema: column names and types, in order."""
+        return pl.Schema({name: column.dtype for name, column in self.columns.items()})
+
+    def extend(self, name: str, id_column: str | None = None, **columns: Column) -> Table:
+        """Return a table with this one's columns and more behind them."""
+        return Table(name, id_column or self.id_column, {**self.columns, **columns})
+
+    def check(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the frame with exactly the declared columns, in order.
+
+        Raises:
+            TableError: a declared column is missing or has another type. Retrying does not help.
+        """
+        for column, dtype in self.schema.items():
+            if column not in frame.columns:
+                found = ", ".join(frame.columns)
+                raise TableError(f"{self.name}: column {column!r} is missing; the frame has {found}")
+            if frame.schema[column] != dtype:
+                raise TableError(
+                    f"{self.name}: column {column!r} is {frame.schema[column]}, declared is {dtype}; cast it"
+                )
+        return frame.select(list(self.columns))
+
+    def empty(self) -> pl.DataFrame:
+        """Return the table without rows."""
+        return pl.DataFrame(schema=self.schema)
+
+
+PROBLEMS: Final = Table(
+    "PROBLEMS",
+    "problem_id",
+    {
+        "problem_id": Column(pl.String, "identity: digest of the normalised question, 20 hex digits"),
+        "question": Column(pl.String, "the problem's text, Unicode NFC, outer white space removed"),
+        "answer": Column(pl.String, "reference (gold) answer; null where the source has none"),
+        "source": Column(pl.String, "the data set that the row comes from"),
+        "origin": Column(pl.String, "where the row stands: the source's own id, or file:row (1-based)"),
+        "source_solution": Column(pl.String, "a solution that the source carries, or null"),
+        "domain_label": Column(pl.String, "the source's own topic label, or null"),
+        "domain_label_kind": Column(pl.String, "who labelled: human, mixed, llm, or null"),
+        "license": Column(pl.String, "licence of the row as its source states it, or null"),
+        "published_solver": Column(pl.String, "the model whose pass rate the source publishes, or null"),
+        "published_num_attempts": Column(pl.Int64, "attempts behind the published pass rate"),
+        "published_num_solved": Column(pl.Int64, "solved attempts behind the published pass rate"),
+    },
+)
+
+BENCHMARKS: Final = Table(
+    "BENCHMARKS",
+    "benchmark_id",
+    {
+        "benchmark_id": Column(pl.String, "the benchmark's own id of the item"),
+        "benchmark": Column(pl.String, "name of the evaluation set"),
+        "question": Column(pl.String, "the item's text, Unicode NFC"),
+        "answer": Column(pl.String, "the item's gold answer, or null"),
+    },
+)
+
+RECORDED_CHAINS: Final = Table(
+    "RECORDED_CHAINS",
+    "chain_id",
+    {
+        "chain_id": Column(pl.String, "identity: digest of problem, teacher and text, 20 hex digits"),
+        "problem_id": Column(pl.String, "the problem that the chain answers"),
+        "teacher": Column(pl.String, "the model or person that wrote the chain"),
+        "chain": Column(pl.String, "the reasoning text"),
+        "origin": Column(pl.String, "where the chain stands: the source's own id, or file:row"),
+    },
+)
+
+SCREENED: Final = PROBLEMS.extend("SCREENED", language=Column(pl.String, "en or zh, by share of Han characters"))
+
+CLUSTERED: Final = SCREENED.extend(
+    "CLUSTERED",
+    cluster_size=Column(pl.Int64, "rows of the pool that this representative stands for, itself included"),
+)
+
+TEMPLATED: Final = CLUSTERED.extend(
+    "TEMPLATED",
+    template_id=Column(pl.String, "digest of the question with numbers masked, 20 hex digits"),
+    template_count=Column(pl.Int64, "problems of the pool on the same template, this one included"),
+)
+
+CLASSIFIED: Final = TEMPLATED.extend("CLASSIFIED", domain=Column(pl.String, "one of the six domains"))
+
+RATED: Final = CLASSIFIED.extend(
+    "RATED",
+    weak_solver=Column(pl.String, "the last weak solver that tried, or null"),
+    weak_num_attempts=Column(pl.Int64, "attempts of all weak solvers together"),
+    weak_num_undecided=Column(pl.Int64, "weak attempts whose answer could not be compared"),
+    strong_solver=Column(pl.String, "the solver behind the strong counts (a published one where it is used)"),
+    strong_num_attempts=Column(pl.Int64, "attempts of the strong solver"),
+    strong_num_solved=Column(pl.Int64, "strong attempts that reach the gold answer"),
+    strong_num_undecided=Column(pl.Int64, "strong attempts whose answer could not be compared"),
+    strong_num_truncated=Column(pl.Int64, "strong attempts cut off by the token limit"),
+)
+
+CHAINS: Final = RATED.extend(
+    "CHAINS",
+    id_column="chain_id",
+    chain_id=Column(pl.String, "identity: digest of problem, teacher and text, 20 hex digits"),
+    teacher=Column(pl.String, "the model or person that wrote the chain"),
+    chain=Column(pl.String, "the reasoning text that ends in an answer"),
+    num_tokens=Column(pl.Int64, "tokens the teacher's engine counted; null for recorded chains"),
+    finish_reason=Column(pl.String, "stop, length, or recorded"),
+)
+
+VERIFIED_CHAINS: Final = CHAINS.extend(
+    "VERIFIED_CHAINS",
+    predicted_answer=Column(pl.String, "the final answer found in the chain"),
+    verdict=Column(pl.String, "equal or undecided (a different answer is dropped)"),
+)
+
+JUDGED_CHAINS: Final = VERIFIED_CHAINS.extend(
+    "JUDGED_CHAINS",
+    elaboration=Column(pl.Float64, "length, scaled to [0, 1]"),
+    self_verification=Column(pl.Float64, "checking words per 1,000 words, scaled to [0, 1]"),
+    exploration=Column(pl.Float64, "tentative words per 1,000 words, scaled to [0, 1]"),
+    adaptive_granularity=Column(pl.Float64, "connecting words per 1,000 words, scaled to [0, 1]"),
+    rule_score=Column(pl.Float64, "weighted sum of the four axes, in [0, 1]"),
+)
+
+SAMPLES: Final = Table(
+    "SAMPLES",
+    "chain_id",
+    {
+        "question": JUDGED_CHAINS.columns["question"],
+        "solution": Column(pl.String, "the selected chain"),
+        "answer": JUDGED_CHAINS.columns["answer"],
+        **{
+            name: column
+            for name, column in JUDGED_CHAINS.columns.items()
+            if name not in ("question", "answer", "chain")
+        },
+    },
+)
+"""The released set: the three columns that LIMO published, and behind them each sample's provenance."""
+
+DROPPED: Final = Table(
+    "DROPPED",
+    "problem_id",
+    {
+        "stage": Column(pl.String, "the stage that dropped the row"),
+        "problem_id": Column(pl.String, "the problem; null only where a source row could not be read"),
+        "chain_id": Column(pl.String, "the chain, for stages that drop chains"),
+        "drop_reason": Column(pl.String, "one of the stage's fixed reasons"),
+        "value": Column(pl.Float64, "the number that was compared, where there is one"),
+        "threshold": Column(pl.Float64, "what it was compared with"),
+        "evidence": Column(pl.String, "the duplicate's id, the benchmark item, the attempt, the file and row"),
+    },
+)
+"""The ledger: one row for each row that a stage did not keep."""
