@@ -1,0 +1,394 @@
+"""The run file: one frozen model per stage (`presets.py` reads it from TOML).
+
+The same models are the parameters of the flow, so the Prefect UI shows and checks what the TOML says. Unknown keys and
+impossible combinations are refused with the key named. Every default says where its number is from: "LIMO" is
+arXiv 2502.03387, "ours" is a choice of this project where the paper says nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from limo_curation.errors import ConfigError
+
+Domain = Literal[
+    "algebra", "geometry", "number_theory", "combinatorics", "probability_and_statistics", "calculus_and_analysis"
+]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A frozen part of the run file that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StageConfig(Section):
+    """What every stage's section has."""
+
+    enabled: bool = True
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return the settings that change the stage's result: they are part of its key in the store."""
+        return self.model_dump(mode="json")
+
+
+# -- sources -----------------------------------------------------------------------------------------------------------
+
+
+class PublishedRate(Section):
+    """Where a source publishes a solver's pass rate."""
+
+    column: str
+    scale: Literal["fraction", "percent", "percent_failed", "count"]
+    num_attempts: Count
+    solver: str
+    only_where: dict[str, str] = {}
+    """Columns of the source and the text that each must start with; other rows carry no rate."""
+
+
+class Source(Section):
+    """Files of one format and the columns in them that we read; `columns` maps our names to the source's."""
+
+    path: str
+    """A local path (globs and ${VARIABLES} allowed), any fsspec URL, or `hf://datasets/OWNER/NAME[@REVISION]/FILE`."""
+    name: str
+    """Written to `source` where the files have no column for it."""
+    format: Literal["parquet", "jsonl", "csv"] | None = None
+    """None: by the file's ending (.parquet, .jsonl, .json, .ndjson or .csv; also .zst and .gz)."""
+    columns: dict[str, str]
+    license: str | None = None
+    published_rate: PublishedRate | None = None
+
+    def location(self) -> str:
+        """Return the path with its environment variables filled in.
+
+        Raises:
+            ConfigError: a variable is not set.
+        """
+        expanded = os.path.expandvars(self.path)
+        if "$" in expanded:
+            raise ConfigError(f"source {self.name!r}: a variable in {self.path!r} is not set; export it")
+        return expanded
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return what changes the rows beside the files' bytes: where the files stand does not."""
+        return self.model_dump(mode="json", exclude={"path"}) | {"file": self.path.rsplit("/", 1)[-1]}
+
+
+class IngestionConfig(StageConfig):
+    """Candidate problems."""
+
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    batch_rows: Count = 50_000
+    """Rows that are decoded at a time (ours: bounds the memory)."""
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return the sources without their places and the batch size, which do not change the rows."""
+        return {"sources": [source.key_fields() for source in self.sources]}
+
+
+# -- problems ----------------------------------------------------------------------------------------------------------
+
+ScreeningRule = Literal[
+    "empty_question",
+    "too_short",
+    "too_long",
+    "no_gold_answer",
+    "unparsable_gold",
+    "needs_figure",
+    "multi_part",
+    "proof",
+    "multiple_choice",
+    "yes_no_answer",
+    "unsupported_language",
+]
+ALL_SCREENING_RULES: tuple[ScreeningRule, ...] = get_args(ScreeningRule)
+
+
+class ScreeningConfig(StageConfig):
+    """Which problems are usable at all. Every number is ours: LIMO names none."""
+
+    rules: tuple[ScreeningRule, ...] = ALL_SCREENING_RULES
+    min_characters: Count = 20
+    max_characters: Count = 4_000
+    max_answer_characters: Count = 200
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> Self:
+        if self.min_characters >= self.max_characters:
+            raise ValueError("min_characters must be below max_characters")
+        return self
+
+
+class DeduplicationConfig(StageConfig):
+    """MinHash over character n-grams (ours: LIMO describes no deduplication)."""
+
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Jaccard similarity from which two texts are near-duplicates (0.7: the usual setting of the field)."""
+    ngram_size: Count = 5
+    num_perm: Annotated[int, Field(ge=16)] = 128
+    """Permutations of a signature (datasketch's default)."""
+    seed: Annotated[int, Field(ge=1)] = 1
+
+
+class DecontaminationConfig(StageConfig):
+    """Which problems stand in a benchmark. LIMO: n-gram match against all benchmarks; n and threshold are ours."""
+
+    benchmarks: tuple[Source, ...] = ()
+    ngram_size: Count = 8
+    """Words to an n-gram (s1 and Open-R1 use 8); each Han character counts as a word."""
+    min_containment: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the benchmark item's n-grams that a problem holds to be called contaminated."""
+
+    @model_validator(mode="after")
+    def _has_something_to_compare_with(self) -> Self:
+        if self.enabled and not self.benchmarks:
+            raise ValueError("benchmarks is empty: name the sets that must not leak, or set enabled = false")
+        return self
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return the thresholds; the benchmarks' rows are an input table with a digest of its own."""
+        return self.model_dump(mode="json", exclude={"benchmarks"})
+
+
+class NoveltyConfig(StageConfig):
+    """Problems on common templates (the same words with other numbers) are dropped; the number is ours."""
+
+    max_template_count: Count = 20
+
+
+class DomainsConfig(StageConfig):
+    """The six domains; a source's label decides where a map for it is given."""
+
+    labels: dict[str, Domain] = {}
+    """The source's own label, in lower case, to one of the six."""
+    trusted_label_kinds: tuple[str, ...] = ("human",)
+
+
+# -- engines -----------------------------------------------------------------------------------------------------------
+
+
+class EngineConfig(Section):
+    """Who samples. None of it changes what is asked for, so it is in no stage's key."""
+
+    kind: Literal["transformers", "endpoint", "recorded"] = "transformers"
+    """transformers: in this process, on CPU. endpoint: OpenAI-compatible servers. recorded: nothing is sampled anew."""
+    urls: dict[str, tuple[str, ...]] = {}
+    """endpoint: base URLs of the replicas that serve each model, such as `http://gpu-1:8000/v1`."""
+    batch_size: Count = 256
+    """transformers: sequences that are generated together."""
+    max_concurrency: Count = 64
+    """endpoint: requests under way at once."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 3_600.0
+    completions: tuple[Source, ...] = ()
+    """recorded: files of completions with columns `model`, `question` and `completion`, in order of the attempts."""
+    max_total_tokens: Count | None = None
+    """Hard budget of prompt and completion tokens for one run; None: no limit."""
+
+    @model_validator(mode="after")
+    def _endpoint_has_urls(self) -> Self:
+        if self.kind == "endpoint" and not self.urls:
+            raise ValueError("urls is empty: kind = 'endpoint' needs at least one base URL for each model")
+        return self
+
+
+class Solver(Section):
+    """A language model that rates difficulty or writes chains, and how it is sampled."""
+
+    model: str
+    """Hub id (pinned as `owner/name@revision`) or local folder."""
+    num_attempts: Count
+    temperature: Annotated[float, Field(ge=0)] = 0.6
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    max_tokens: Count
+    seed: Annotated[int, Field(ge=0)] = 0
+    system_prompt: str | None = None
+
+
+class DifficultyConfig(StageConfig):
+    """Drop what a weak solver solves; keep what a strong one solves rarely."""
+
+    weak: tuple[Solver, ...] = ()
+    """Tried in order; a problem that any of them solves once is dropped (LIMO v2: Qwen2.5-Math-7B, 4 attempts)."""
+    strong: Solver | None = None
+    """LIMO v2: R1-Distill-Qwen-32B, 32 attempts."""
+    min_solved: Annotated[int, Field(ge=0)] = 1
+    max_solved: Annotated[int, Field(ge=0)] = 3
+    """The band of solved attempts that is kept (LIMO v2: 1 to 3 of 32)."""
+    use_published_rates: bool = False
+    """A rate that the source publishes replaces sampling: kept if rate times `published_band_of` is in the band."""
+    published_band_of: Count = 32
+    disputed_share: Annotated[float, Field(gt=0.5, le=1)] = 0.6
+    """Share of the strong attempts on one other answer from which the gold answer is disputed (ours)."""
+    attempts_per_round: Count = 4
+    """Attempts of a problem that are drawn before it is looked at again; does not change the kept set."""
+
+    @model_validator(mode="after")
+    def _band_is_possible(self) -> Self:
+        if self.min_solved > self.max_solved:
+            raise ValueError("min_solved is above max_solved: no problem could be kept")
+        if self.strong is not None and self.max_solved >= self.strong.num_attempts:
+            raise ValueError("max_solved must be below strong.num_attempts: the band would keep every problem")
+        if self.enabled and self.strong is None and not self.weak and not self.use_published_rates:
+            raise ValueError("nothing rates: name weak or strong solvers, or set use_published_rates or enabled=false")
+        return self
+
+
+class GenerationConfig(StageConfig):
+    """Reasoning chains: from teachers, and from sources that carry some."""
+
+    teachers: tuple[Solver, ...] = ()
+    recorded: tuple[Source, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_chains(self) -> Self:
+        if not self.enabled:
+            raise ValueError("enabled: generation can't be switched off, since samples are made of chains")
+        if not self.teachers and not self.recorded:
+            raise ValueError("teachers and recorded are both empty: no chain could be made")
+        return self
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return the teachers; the recorded chains are an input table with a digest of its own."""
+        return self.model_dump(mode="json", exclude={"recorded"})
+
+
+# -- chains ------------------------------------------------------------------------------------------------------------
+
+
+class VerificationConfig(StageConfig):
+    """A chain stays only if its final answer equals the gold answer."""
+
+    keep_undecided: bool = False
+    """Keep chains whose answer could not be compared (flagged in `verdict`)."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """Deadline of one symbolic comparison (ours)."""
+    num_workers: Count = 2
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return all but the number of workers, which does not change a verdict."""
+        return self.model_dump(mode="json", exclude={"num_workers"})
+
+
+class AxisWeights(Section):
+    """Weights of the rule score's axes (LIMO: 30, 20, 25 and 25 percent)."""
+
+    elaboration: Fraction = 0.30
+    self_verification: Fraction = 0.20
+    exploration: Fraction = 0.25
+    adaptive_granularity: Fraction = 0.25
+
+    @model_validator(mode="after")
+    def _sum_is_one(self) -> Self:
+        total = self.elaboration + self.self_verification + self.exploration + self.adaptive_granularity
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the four weights add up to {total:g}, not to 1")
+        return self
+
+
+class JudgingConfig(StageConfig):
+    """LIMO's rule score. The scales are ours: the value of an axis from which it counts as full."""
+
+    weights: AxisWeights = AxisWeights()
+    full_elaboration_words: Count = 6_000
+    full_self_verification: Annotated[float, Field(gt=0)] = 8.0
+    """Checking words per 1,000 words."""
+    full_exploration: Annotated[float, Field(gt=0)] = 8.0
+    full_adaptive_granularity: Annotated[float, Field(gt=0)] = 16.0
+
+
+class SelectionConfig(StageConfig):
+    """Exactly `target_size` samples (LIMO v1: 817, v2: 800)."""
+
+    target_size: Count = 817
+    quotas: dict[Domain, Count] = {}
+    """Samples per domain; empty: even over the six domains, the first ones get what is left over."""
+    when_short: Literal["fail", "redistribute"] = "fail"
+    """A domain that runs dry: refuse, or fill from the best of the other domains with the shortfall on record."""
+    max_per_template: Count | None = None
+    max_per_source: Count | None = None
+
+    @model_validator(mode="after")
+    def _quotas_fit(self) -> Self:
+        if not self.enabled:
+            raise ValueError("enabled: selection can't be switched off; raise target_size instead")
+        if self.quotas and sum(self.quotas.values()) != self.target_size:
+            raise ValueError(f"quotas add up to {sum(self.quotas.values())}, target_size is {self.target_size}")
+        return self
+
+
+class PublishingConfig(StageConfig):
+    """A folder, and with `repo_id` also a data set repository on the Hub."""
+
+    title: str = "LIMO-style reasoning samples"
+    license: str = "other"
+    repo_id: str | None = None
+    private: bool = True
+    tag: str | None = None
+
+    @model_validator(mode="after")
+    def _tag_needs_repo(self) -> Self:
+        if self.tag is not None and self.repo_id is None:
+            raise ValueError("tag is set, but repo_id is not: name the repository to tag")
+        return self
+
+
+class ExecutionConfig(Section):
+    """Where and in what portions; none of it changes a result.
+
+    How many parts run at once is Prefect's own setting, PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS.
+    """
+
+    store: str = "runs/store"
+    output: str = "runs"
+    """Folder of the run's report and published data set."""
+    part_rows: Count = 100_000
+    chunk_rows: Count = 2_000
+    """Problems to a part in stages that sample an engine."""
+
+
+class RunConfig(Section):
+    """One run: every stage's section."""
+
+    profile: str
+    ingestion: IngestionConfig
+    screening: ScreeningConfig = ScreeningConfig()
+    deduplication: DeduplicationConfig = DeduplicationConfig()
+    decontamination: DecontaminationConfig
+    novelty: NoveltyConfig = NoveltyConfig()
+    domains: DomainsConfig = DomainsConfig()
+    difficulty: DifficultyConfig
+    generation: GenerationConfig
+    verification: VerificationConfig = VerificationConfig()
+    judging: JudgingConfig = JudgingConfig()
+    selection: SelectionConfig = SelectionConfig()
+    publishing: PublishingConfig = PublishingConfig()
+    engine: EngineConfig = EngineConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+
+    @field_validator("profile")
+    @classmethod
+    def _profile_is_a_name(cls, value: str) -> str:
+        if not value.replace("-", "").replace("_", "").isalnum():
+            raise ValueError("profile is used as a folder's name: letters, digits, - and _ only")
+        return value
+
+    @model_validator(mode="after")
+    def _engine_serves_the_models(self) -> Self:
+        solvers = [*self.generation.teachers]
+        if self.difficulty.enabled:
+            solvers += [*self.difficulty.weak, *([self.difficulty.strong] if self.difficulty.strong else [])]
+        models = sorted({solver.model for solver in solvers})
+        if self.engine.kind == "recorded" and models and not self.engine.completions:
+            raise ValueError(f"engine.kind = 'recorded' needs engine.completions, since {models[0]} is to be sampled")
+        if self.selection.quotas and not self.domains.enabled:
+            raise ValueError("selection.quotas are per domain, but domains.enabled is false")
+        missing = [model for model in models if model not in self.engine.urls]
+        if self.engine.kind == "endpoint" and missing:
+            raise ValueError(f"engine.urls has no entry for {missing[0]}")
+        return self

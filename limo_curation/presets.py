@@ -1,0 +1,50 @@
+"""Presets: how a TOML in `deployments/` becomes a checked `RunConfig`."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from limo_curation.config import RunConfig, Section
+from limo_curation.errors import ConfigError
+
+PRESETS_FOLDER: Final = Path(__file__).resolve().parent.parent / "deployments"
+
+
+def load_config(profile: str, **sections: Section | None) -> RunConfig:
+    """Read a preset and replace whole sections of it.
+
+    Args:
+        profile: a preset's name (a TOML in `deployments/`) or the path of a TOML file.
+        sections: by stage name, sections that take the place of the preset's; None keeps the preset's.
+
+    Raises:
+        ConfigError: no such preset, no TOML, an unknown key, a value out of bounds, an impossible combination.
+    """
+    path = Path(profile) if profile.endswith(".toml") else PRESETS_FOLDER / f"{profile}.toml"
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(file.stem for file in PRESETS_FOLDER.glob("*.toml")))
+        raise ConfigError(f"no run file {path}; the presets are {known}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from None
+    data.setdefault("profile", path.stem)
+    data.update({name: section.model_dump(mode="json") for name, section in sections.items() if section is not None})
+    try:
+        return RunConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {readable(error)}") from None
+
+
+def readable(error: ValidationError) -> str:
+    """Say each problem of a run file in one line that begins with the key."""
+    lines: list[str] = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "run file"
+        message = "unknown key; remove it or mend its spelling" if item["type"] == "extra_forbidden" else item["msg"]
+        lines.append(f"{key}: {message.removeprefix('Value error, ')}")
+    return "; ".join(lines)
