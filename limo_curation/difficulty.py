@@ -1,0 +1,239 @@
+"""Difficulty: drop what a weak solver solves, keep what a strong solver solves rarely.
+
+    weak cascade   each solver in turn, attempt by attempt; the first success drops the problem
+    strong band    up to 32 attempts, kept at 1 to 3 successes; the fourth success ends the sampling
+    published      a pass rate that the source publishes takes the place of sampling
+
+Attempts are looked at in their order, and what came after the deciding one is not counted: so neither the size of a
+round nor the batch changes a number. "LIMO" numbers are in `config.DifficultyConfig`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from limo_curation.answers import Verdict, compare_many, extract_answer
+from limo_curation.config import DifficultyConfig, Solver
+from limo_curation.ledger import DropRule, StageResult, apply_rules
+from limo_curation.sampling import Completion, Sampler
+from limo_curation.sampling.protocol import request_for
+from limo_curation.stage import RowStage
+from limo_curation.tables import CLASSIFIED, RATED
+
+logger = logging.getLogger(__name__)
+
+DROP_REASONS: Final = ("unrated", "solved_by_weak", "solved_too_often", "gold_disputed", "never_solved")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the attempts on one problem have shown so far."""
+
+    problem_id: str
+    question: str
+    gold: str
+    weak_solver: str | None = None
+    weak_num_attempts: int = 0
+    weak_num_undecided: int = 0
+    weak_solved_at: str | None = None
+    strong_solver: str | None = None
+    strong_num_attempts: int | None = None
+    strong_num_solved: int | None = None
+    strong_num_undecided: int | None = None
+    strong_num_truncated: int | None = None
+    other_answers: Counter[str] = field(default_factory=Counter[str])
+
+
+def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: Sampler | None = None) -> StageResult:
+    """Rate each problem and keep those in the band.
+
+    Args:
+        problems: CLASSIFIED rows, one for each problem_id.
+        config: the solvers and the band.
+        sampler: the engine; not needed where every rate is published.
+
+    Returns:
+        RATED rows. Drop reasons: `unrated` (no published rate, and no solver to sample), `solved_by_weak`,
+        `solved_too_often` (above the band), `gold_disputed` (most strong attempts agree on one other answer) and
+        `never_solved` (below the band).
+
+    Raises:
+        TransientError, BudgetError: from the sampler.
+    """
+    tallies = [
+        Tally(problem_id, question, gold)
+        for problem_id, question, gold in problems.select(
+            "problem_id", "question", pl.col("answer").fill_null("")
+        ).iter_rows()
+    ]
+    has_rate = problems["published_num_attempts"].is_not_null().to_list()
+    sampled = [
+        tally for tally, known in zip(tallies, has_rate, strict=True) if not (known and config.use_published_rates)
+    ]
+    num_tokens = 0
+    if sampler is not None:
+        num_tokens += sum(try_weak(sampled, solver, sampler=sampler) for solver in config.weak)
+        if config.strong is not None:
+            num_tokens += try_strong(sampled, config.strong, config=config, sampler=sampler)
+    rated = add_counts(problems, tallies, config=config)
+    kept, dropped = apply_rules(rated, stage="difficulty", rules=list(band_rules(config)))
+    return StageResult(kept.select(list(RATED.columns)), dropped, {"num_sampled_tokens": float(num_tokens)})
+
+
+def try_weak(tallies: Sequence[Tally], solver: Solver, *, sampler: Sampler) -> int:
+    """Let one weak solver try the problems that none has solved, up to its number of attempts; return the tokens."""
+    num_tokens = 0
+    for attempt in range(solver.num_attempts):
+        open_tallies = [tally for tally in tallies if tally.weak_solved_at is None]
+        completions = draw(open_tallies, solver, [attempt], sampler)
+        for tally, completion, (verdict, _) in zip(
+            open_tallies, completions, grade(open_tallies, completions), strict=True
+        ):
+            tally.weak_solver = name_of(solver)
+            tally.weak_num_attempts += 1
+            tally.weak_num_undecided += verdict is Verdict.UNDECIDED
+            num_tokens += completion.num_completion_tokens
+            if verdict is Verdict.EQUAL:
+                tally.weak_solved_at = f"attempt {attempt + 1} of {name_of(solver)}"
+        solved = sum(tally.weak_solved_at is not None for tally in tallies)
+        logger.info("%s, attempt %d: %d of %d problems solved", name_of(solver), attempt + 1, solved, len(tallies))
+    return num_tokens
+
+
+def try_strong(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyConfig, sampler: Sampler) -> int:
+    """Let the strong solver try what is left, in rounds, until a problem leaves the band; return the tokens."""
+    num_tokens = 0
+    waiting = [tally for tally in tallies if tally.weak_solved_at is None]
+    for tally in waiting:
+        tally.strong_solver = name_of(solver)
+        tally.strong_num_attempts = tally.strong_num_solved = 0
+        tally.strong_num_undecided = tally.strong_num_truncated = 0
+    for first in range(0, solver.num_attempts, config.attempts_per_round):
+        attempts = range(first, min(first + config.attempts_per_round, solver.num_attempts))
+        asked = [tally for tally in waiting for _ in attempts]
+        completions = draw(waiting, solver, attempts, sampler)
+        for tally, completion, (verdict, answer) in zip(asked, completions, grade(asked, completions), strict=True):
+            num_tokens += completion.num_completion_tokens
+            count_strong(tally, completion, verdict, answer, max_solved=config.max_solved)
+        waiting = [tally for tally in waiting if (tally.strong_num_solved or 0) <= config.max_solved]
+        logger.info("%s, attempt %d: %d problems are still open", name_of(solver), attempts[-1] + 1, len(waiting))
+    return num_tokens
+
+
+def count_strong(
+    tally: Tally, completion: Completion, verdict: Verdict, answer: str | None, *, max_solved: int
+) -> None:
+    """Add one strong attempt to a tally, unless the problem was decided by an earlier one."""
+    if (tally.strong_num_solved or 0) > max_solved:
+        return
+    tally.strong_num_attempts = (tally.strong_num_attempts or 0) + 1
+    tally.strong_num_solved = (tally.strong_num_solved or 0) + (verdict is Verdict.EQUAL)
+    tally.strong_num_undecided = (tally.strong_num_undecided or 0) + (verdict is Verdict.UNDECIDED)
+    tally.strong_num_truncated = (tally.strong_num_truncated or 0) + (completion.finish_reason == "length")
+    if verdict is Verdict.DIFFERENT and answer is not None:
+        tally.other_answers[answer] += 1
+
+
+def draw(tallies: Sequence[Tally], solver: Solver, attempts: Iterable[int], sampler: Sampler) -> list[Completion]:
+    """Sample attempts of problems: all attempts of the first, then all of the second, and so on."""
+    numbers = list(attempts)
+    requests = [
+        request_for(solver, problem_id=tally.problem_id, question=tally.question, attempt=attempt)
+        for tally in tallies
+        for attempt in numbers
+    ]
+    return list(sampler.sample(requests))
+
+
+def grade(tallies: Sequence[Tally], completions: Sequence[Completion]) -> list[tuple[Verdict, str | None]]:
+    """Return each attempt's verdict and answer; one that was cut off has failed, whatever stands in it."""
+    answers = [
+        None if completion.finish_reason == "length" else extract_answer(completion.text) for completion in completions
+    ]
+    pairs = [(answer, tally.gold) for answer, tally in zip(answers, tallies, strict=True)]
+    distinct = list(dict.fromkeys(pair for pair in pairs if pair[0] is not None))
+    verdicts = dict(
+        zip(distinct, compare_many([one for one, _ in distinct], [two for _, two in distinct]), strict=True)
+    )
+    return [(verdicts.get(pair, Verdict.DIFFERENT), pair[0]) for pair in pairs]
+
+
+def add_counts(problems: pl.DataFrame, tallies: Sequence[Tally], *, config: DifficultyConfig) -> pl.DataFrame:
+    """Add the RATED columns, and what the band's rules look at."""
+    counts = pl.DataFrame(
+        [
+            {
+                "weak_solver": tally.weak_solver,
+                "weak_num_attempts": tally.weak_num_attempts,
+                "weak_num_undecided": tally.weak_num_undecided,
+                "weak_solved_at": tally.weak_solved_at,
+                "strong_solver": tally.strong_solver,
+                "strong_num_attempts": tally.strong_num_attempts,
+                "strong_num_solved": tally.strong_num_solved,
+                "strong_num_undecided": tally.strong_num_undecided,
+                "strong_num_truncated": tally.strong_num_truncated,
+                "other_answer": max(tally.other_answers, key=lambda one: (tally.other_answers[one], one), default=None),
+                "other_votes": max(tally.other_answers.values(), default=0),
+            }
+            for tally in tallies
+        ],
+        schema={name: RATED.schema[name] for name in RATED.columns if name not in problems.columns}
+        | {"weak_solved_at": pl.String, "other_answer": pl.String, "other_votes": pl.Int64},
+    )
+    rated = pl.concat([problems, counts], how="horizontal")
+    published = pl.lit(config.use_published_rates) & pl.col("published_num_attempts").is_not_null()
+    return rated.with_columns(
+        strong_solver=pl.when(published).then("published_solver").otherwise("strong_solver"),
+        strong_num_attempts=pl.when(published).then("published_num_attempts").otherwise("strong_num_attempts"),
+        strong_num_solved=pl.when(published).then("published_num_solved").otherwise("strong_num_solved"),
+    ).with_columns(
+        # a published rate is put on the band's scale; a sampled count stands on it already
+        band_solved=pl.when(published)
+        .then(pl.col("strong_num_solved") / pl.col("strong_num_attempts") * config.published_band_of)
+        .otherwise(pl.col("strong_num_solved").cast(pl.Float64))
+    )
+
+
+def band_rules(config: DifficultyConfig) -> Iterable[DropRule]:
+    """Return the rules of the band, in the order in which they are tried."""
+    solved = pl.col("band_solved")
+    of_attempts = pl.format("{} of {} attempts of {}", "strong_num_solved", "strong_num_attempts", "strong_solver")
+    share = pl.col("other_votes") / pl.col("strong_num_attempts")
+    is_sampled = pl.col("weak_num_attempts") + pl.col("strong_num_attempts").fill_null(0) > 0
+    yield DropRule(
+        "unrated", ~is_sampled & solved.is_null(), evidence=pl.lit("no published pass rate, and no solver to sample")
+    )
+    yield DropRule(
+        "solved_by_weak",
+        pl.col("weak_solved_at").is_not_null(),
+        pl.col("weak_num_attempts"),
+        evidence=pl.col("weak_solved_at"),
+    )
+    yield DropRule(
+        "solved_too_often", solved > config.max_solved, solved, float(config.max_solved), evidence=of_attempts
+    )
+    yield DropRule(
+        "gold_disputed",
+        share >= config.disputed_share,
+        share,
+        config.disputed_share,
+        pl.format(
+            "{} of {} attempts say {}, gold is {}", "other_votes", "strong_num_attempts", "other_answer", "answer"
+        ),
+    )
+    yield DropRule("never_solved", solved < config.min_solved, solved, float(config.min_solved), evidence=of_attempts)
+
+
+def name_of(solver: Solver) -> str:
+    """Return a solver's name; of a local folder its last part, since the folders before it differ between machines."""
+    return Path(solver.model).name if Path(solver.model).is_dir() else solver.model
+
+
+DIFFICULTY: Final = RowStage("difficulty", CLASSIFIED, RATED, DROP_REASONS, rate_problems)

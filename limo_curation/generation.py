@@ -1,0 +1,92 @@
+"""Generation: reasoning chains for each problem, from teachers and from sources that carry some.
+
+Chains of both kinds stand on the same footing behind this stage. Nothing is judged here: a chain that was cut off or
+ends in a wrong answer is dropped by verification, with its own reason.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import polars as pl
+
+from limo_curation.config import GenerationConfig, Solver
+from limo_curation.difficulty import name_of
+from limo_curation.ledger import DropRule, StageResult, dropped_rows
+from limo_curation.sampling import Sampler
+from limo_curation.sampling.protocol import request_for
+from limo_curation.stage import RowStage
+from limo_curation.store import content_ids
+from limo_curation.tables import CHAINS, RATED
+
+logger = logging.getLogger(__name__)
+
+DROP_REASONS: Final = ("no_chain",)
+CHAIN_COLUMNS: Final = ("problem_id", "teacher", "chain", "num_tokens", "finish_reason")
+
+
+def generate_chains(
+    problems: pl.DataFrame,
+    recorded: pl.LazyFrame | None = None,
+    *,
+    config: GenerationConfig,
+    sampler: Sampler | None = None,
+) -> StageResult:
+    """Return all chains of the problems.
+
+    Args:
+        problems: RATED rows.
+        recorded: RECORDED_CHAINS, or None.
+        config: the teachers, and how many chains each writes for a problem.
+        sampler: the engine; not needed without teachers.
+
+    Returns:
+        CHAINS rows, one for each distinct chain. Drop reason: `no_chain` (a problem that has none at all).
+
+    Raises:
+        TransientError, BudgetError: from the sampler.
+    """
+    schema = {name: CHAINS.schema[name] for name in CHAIN_COLUMNS}
+    frames = [pl.DataFrame(schema=schema)]
+    if sampler is not None:
+        frames += [ask_teacher(problems, teacher, sampler=sampler) for teacher in config.teachers]
+    if recorded is not None:
+        wanted = problems.select("problem_id").lazy()
+        found = recorded.join(wanted, on="problem_id", how="semi").select(
+            "problem_id",
+            "teacher",
+            "chain",
+            num_tokens=pl.lit(None, pl.Int64),
+            finish_reason=pl.lit("recorded"),
+        )
+        frames.append(found.collect(engine="streaming"))
+    chains = pl.concat(frames).with_columns(
+        chain_id=content_ids(pl.col("problem_id"), pl.col("teacher"), pl.col("chain"))
+    )
+    chains = chains.sort("chain_id", "finish_reason").unique("chain_id", keep="first", maintain_order=True)
+    kept = problems.join(chains, on="problem_id", how="inner", maintain_order="left_right")
+    without = problems.join(chains, on="problem_id", how="anti", maintain_order="left")
+    rule = DropRule("no_chain", pl.lit(True), pl.lit(0), 1.0, pl.lit("no teacher wrote one and no source carries one"))
+    metrics = {"num_sampled_tokens": float(chains["num_tokens"].sum())}
+    return StageResult(kept.select(list(CHAINS.columns)), dropped_rows(without, stage="generation", rule=rule), metrics)
+
+
+def ask_teacher(problems: pl.DataFrame, teacher: Solver, *, sampler: Sampler) -> pl.DataFrame:
+    """Let one teacher write its number of chains for each problem."""
+    requests = [
+        (problem_id, request_for(teacher, problem_id=problem_id, question=question, attempt=attempt))
+        for problem_id, question in problems.select("problem_id", "question").iter_rows()
+        for attempt in range(teacher.num_attempts)
+    ]
+    completions = list(sampler.sample([request for _, request in requests]))
+    logger.info("%s wrote %d chains for %d problems", name_of(teacher), len(completions), problems.height)
+    rows = [
+        (problem_id, name_of(teacher), done.text.strip(), done.num_completion_tokens, done.finish_reason)
+        for (problem_id, _), done in zip(requests, completions, strict=True)
+    ]
+    schema = {name: CHAINS.schema[name] for name in CHAIN_COLUMNS}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+GENERATION: Final = RowStage("generation", RATED, CHAINS, DROP_REASONS, generate_chains)

@@ -1,0 +1,83 @@
+"""What is asked of an engine, and what comes back. Every engine is a `Sampler`; there is no base class."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from limo_curation.config import Solver
+from limo_curation.store import json_digest
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """One completion to draw: the same fields on the same weights are the same request, with the same key."""
+
+    model: str
+    question: str
+    temperature: float
+    top_p: float
+    max_tokens: int
+    seed: int
+    attempt: int
+    system_prompt: str | None = None
+
+    def key(self, revision: str) -> str:
+        """Return the identity of this request on one revision of the model: 32 hex digits.
+
+        The attempt's number is left out, since the seed follows from it.
+        """
+        fields = [self.question, self.temperature, self.top_p, self.max_tokens, self.seed, self.system_prompt]
+        return json_digest([revision, *fields])[:32]
+
+    def messages(self) -> list[dict[str, str]]:
+        """Return the conversation that the model is to continue."""
+        system = [] if self.system_prompt is None else [{"role": "system", "content": self.system_prompt}]
+        return [*system, {"role": "user", "content": self.question}]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What an engine wrote, and its price in tokens."""
+
+    request: SampleRequest
+    text: str
+    finish_reason: FinishReason
+    num_prompt_tokens: int
+    num_completion_tokens: int
+
+
+class Sampler(Protocol):
+    """An engine, or a layer above one."""
+
+    def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
+        """Yield one completion for each request, in the order of the requests.
+
+        Raises:
+            TransientError: the engine failed for the moment. Retrying may help; what was yielded stays valid.
+            BudgetError: the token budget is spent.
+        """
+        ...
+
+    def revision(self, model: str) -> str:
+        """Return what identifies a model's weights and template: part of every key that depends on it."""
+        ...
+
+
+def request_for(solver: Solver, *, problem_id: str, question: str, attempt: int) -> SampleRequest:
+    """Return the request of one attempt; its seed follows from solver, problem and attempt, not from their order."""
+    seed = int.from_bytes(hashlib.sha256(f"{solver.seed}/{problem_id}/{attempt}".encode()).digest()[:4]) >> 1
+    return SampleRequest(
+        model=solver.model,
+        question=question,
+        temperature=solver.temperature,
+        top_p=solver.top_p,
+        max_tokens=solver.max_tokens,
+        seed=seed,
+        attempt=attempt,
+        system_prompt=solver.system_prompt,
+    )
