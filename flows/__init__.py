@@ -1,0 +1,1 @@
+"""The order of the work and its parameters, as Prefect flows."""

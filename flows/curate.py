@@ -1,0 +1,168 @@
+"""The main job: from candidate problems to a published set, stage by stage. This file is the list of stages.
+
+    python -m flows.curate demo                    here and now, with a server of its own for the time
+    prefect deployment run curate/limo-v1          on a worker
+
+A run is found by its config: started again it finds what is finished and does the rest, and after a change of one
+stage's section it does that stage and what follows.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# must stand before Prefect is imported; a deployment sets them in its job variables
+os.environ.setdefault("PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS", str(os.cpu_count() or 1))
+os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "limo_curation")
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+
+from prefect import flow, get_run_logger
+
+from limo_curation.config import (
+    DecontaminationConfig,
+    DeduplicationConfig,
+    DifficultyConfig,
+    DomainsConfig,
+    EngineConfig,
+    ExecutionConfig,
+    GenerationConfig,
+    IngestionConfig,
+    JudgingConfig,
+    NoveltyConfig,
+    PublishingConfig,
+    RunConfig,
+    ScreeningConfig,
+    SelectionConfig,
+    VerificationConfig,
+)
+from limo_curation.errors import CurationError
+from limo_curation.presets import load_config
+from limo_curation.sampling.assembly import assemble_sampler
+from limo_curation.store import Store
+from tasks.decontamination import decontamination as decontaminate
+from tasks.deduplication import deduplication as deduplicate
+from tasks.difficulty import difficulty as rate
+from tasks.domains import domains as classify
+from tasks.generation import generation as generate
+from tasks.ingestion import benchmarks, recorded_chains
+from tasks.ingestion import ingestion as ingest
+from tasks.judging import judging as judge
+from tasks.novelty import novelty as count_templates
+from tasks.progress import Progress
+from tasks.publishing import publishing as publish
+from tasks.report import report
+from tasks.screening import screening as screen
+from tasks.selection import selection as select
+from tasks.verification import verification as verify
+
+NUM_TABLES = 13  # stages and side tables that a whole run puts on record; only the progress bar counts them
+
+
+@flow(name="curate", flow_run_name="curate-{profile}")
+def curate(
+    profile: str = "demo",
+    ingestion: IngestionConfig | None = None,
+    screening: ScreeningConfig | None = None,
+    deduplication: DeduplicationConfig | None = None,
+    decontamination: DecontaminationConfig | None = None,
+    novelty: NoveltyConfig | None = None,
+    domains: DomainsConfig | None = None,
+    difficulty: DifficultyConfig | None = None,
+    generation: GenerationConfig | None = None,
+    verification: VerificationConfig | None = None,
+    judging: JudgingConfig | None = None,
+    selection: SelectionConfig | None = None,
+    publishing: PublishingConfig | None = None,
+    engine: EngineConfig | None = None,
+    execution: ExecutionConfig | None = None,
+) -> str:
+    """Curate a set of reasoning samples.
+
+    Args:
+        profile: a preset's name (`demo`, `recorded`, `limo-v1`, `limo-v2`, `full`) or the path of a TOML file.
+        ingestion: sources of problems. This and all that follow take the place of the preset's whole section.
+        screening: which problems are usable.
+        deduplication: similarity from which two problems are one.
+        decontamination: benchmarks that must not leak.
+        novelty: how common a template may be.
+        domains: labels that decide a domain.
+        difficulty: weak and strong solvers, and the band.
+        generation: teachers, and recorded chains.
+        verification: how answers are compared.
+        judging: weights and scales of the rule score.
+        selection: target size, quotas and caps.
+        publishing: title, licence and repository.
+        engine: who samples; changes no result.
+        execution: store, output and parallelism; changes no result.
+
+    Returns:
+        The run's name: its record, report and data set are found under it.
+
+    Raises:
+        ConfigError: no such preset, or an impossible combination of sections.
+        ShortfallError: fewer samples survive than were asked for.
+    """
+    config = load_config(
+        profile,
+        ingestion=ingestion,
+        screening=screening,
+        deduplication=deduplication,
+        decontamination=decontamination,
+        novelty=novelty,
+        domains=domains,
+        difficulty=difficulty,
+        generation=generation,
+        verification=verification,
+        judging=judging,
+        selection=selection,
+        publishing=publishing,
+        engine=engine,
+        execution=execution,
+    )
+    return run_stages(config)
+
+
+def run_stages(config: RunConfig) -> str:
+    """Run every stage of one config, in order, and return the run's name."""
+    store = Store(config.execution.store)
+    sampler, ledger = assemble_sampler(config, store)
+    run = Progress(config, num_stages=NUM_TABLES)
+    get_run_logger().info("run %s, store %s", run.name, store.url)
+    on = {"execution": config.execution}
+
+    problems = run.add(ingest(config=config.ingestion, **on))
+    problems = run.add(screen(problems, config=config.screening, **on))
+    problems = run.add(deduplicate(problems, config=config.deduplication, **on))
+    must_not_leak = None
+    if config.decontamination.enabled:
+        must_not_leak = run.add(benchmarks(sources=config.decontamination.benchmarks, **on))
+    problems = run.add(decontaminate(problems, must_not_leak, config=config.decontamination, **on))
+    problems = run.add(count_templates(problems, config=config.novelty, **on))
+    problems = run.add(classify(problems, config=config.domains, **on))
+    problems = run.add(rate(problems, config=config.difficulty, sampler=sampler, **on))
+
+    recorded = None
+    if config.generation.recorded:
+        recorded = run.add(recorded_chains(sources=config.generation.recorded, **on))
+    chains = run.add(generate(problems, recorded, config=config.generation, sampler=sampler, **on))
+    chains = run.add(verify(chains, config=config.verification, **on))
+    chains = run.add(judge(chains, config=config.judging, **on))
+    run.add(select(chains, config=config.selection, **on))
+
+    record = run.finish()
+    if ledger is not None:
+        get_run_logger().info("tokens sampled anew: %s", f"{ledger.total_tokens:,}")
+    dataset = publish(record, config=config.publishing, **on) if config.publishing.enabled else None
+    page = report(record, **on)
+    print(f"report: {page}")  # noqa: T201  the last two lines are what a user of the script looks for
+    if dataset is not None:
+        print(f"dataset: {dataset}")  # noqa: T201
+    return run.name
+
+
+if __name__ == "__main__":
+    try:
+        curate(profile=sys.argv[1] if len(sys.argv) > 1 else "demo")
+    except CurationError as error:
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -1,0 +1,115 @@
+"""How a stage becomes a Prefect task: found by its key, retried when that may help, its parts as tasks of their own.
+
+A task's cache key is the stage's key in the store, so a stage that was done before, by any run, shows as Cached in
+the UI. Prefect keeps only the reference; before it is believed, the store is asked whether the table behind it is
+still whole, and if not the task runs again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+from prefect.futures import wait
+from prefect.tasks import Task
+from prefect.utilities.annotations import quote, unmapped
+
+from limo_curation.errors import TransientError
+from limo_curation.runner import commit_parts, missing_parts, run_part, run_stage
+from limo_curation.stage import StagePlan
+from limo_curation.store import Artifact, Manifest, Store
+
+NUM_RETRIES: Final = 3
+RETRY_DELAYS: Final = [10.0, 60.0, 300.0]  # seconds: an engine that restarts needs minutes, not moments
+
+
+def stage_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """Return the key under which Prefect and the store know a stage's result."""
+    del context
+    plan: StagePlan = parameters["plan"]
+    return f"{plan.stage.name}-{plan.key}"
+
+
+async def may_be_retried(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Return whether an engine or the Hub failed for the moment; no other error goes away by itself."""
+    del task, task_run
+    failure = await state.aresult(raise_on_failure=False)
+    return isinstance(failure, TransientError)
+
+
+STAGE_TASK: Final[dict[str, Any]] = {
+    "cache_policy": CacheKeyFnPolicy(cache_key_fn=stage_key),
+    "persist_result": True,
+    "result_serializer": "json",
+    "retries": NUM_RETRIES,
+    "retry_delay_seconds": RETRY_DELAYS,
+    "retry_condition_fn": may_be_retried,
+}
+"""Options of every stage's task."""
+
+
+@task(
+    name="part",
+    task_run_name="{stage} {start}-{stop}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=NUM_RETRIES,
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=may_be_retried,
+)
+def do_part(plan: StagePlan, stage: str, start: int, stop: int) -> None:
+    """Do and commit rows [start, stop) of a row stage."""
+    del stage  # stands in the task run's name
+    run_part(plan, start, stop)
+
+
+def in_parts(plan: StagePlan) -> Artifact:
+    """Do a row stage's missing parts as mapped tasks, on whatever task runner the flow has, and commit it."""
+    starts_and_stops = missing_parts(plan)
+    if starts_and_stops:
+        starts, stops = zip(*starts_and_stops, strict=True)
+        futures = do_part.map(unmapped(plan), unmapped(plan.stage.name), list(starts), list(stops))
+        wait(list(futures))
+        for future in futures:
+            future.result()
+    return commit_parts(plan)
+
+
+def in_this_process(plan: StagePlan, **resources: Any) -> Artifact:
+    """Do a stage here: table stages, and stages that hold an engine."""
+    return run_stage(plan, **resources)
+
+
+def find_or_run(stage_task: Task[..., Artifact], plan: StagePlan, **resources: Any) -> Artifact:
+    """Return a stage's artifact from Prefect's cache where the store still holds it, else run the task.
+
+    Args:
+        stage_task: the stage's task.
+        plan: what it is called with.
+        resources: more arguments, hidden from Prefect's parameter checks (a sampler).
+    """
+    is_whole = plan.store.artifact(plan.stage.name, plan.key) is not None
+    hidden = {name: quote(resource) for name, resource in resources.items()}
+    artifact = stage_task.with_options(refresh_cache=not is_whole)(plan, **hidden)
+    report_counts(plan.store, artifact, reused=is_whole)
+    return artifact
+
+
+def report_counts(store: Store, artifact: Artifact, *, reused: bool) -> None:
+    """Log a stage's counts in one line."""
+    manifest = store.manifest(artifact.stage, artifact.key)
+    if manifest is not None:
+        get_run_logger().info(counts_line(manifest, reused=reused))
+
+
+def counts_line(manifest: Manifest, *, reused: bool) -> str:
+    """Say what a stage did: `screening: 83,189 in, 75,770 kept, 7,419 dropped (needs_figure 3,247, ...), 2.3 s`."""
+    reasons = ", ".join(
+        f"{reason} {rows:,}" for reason, rows in sorted(manifest.reasons.items(), key=lambda one: -one[1])
+    )
+    dropped = f"{manifest.rows_dropped:,} dropped" + (f" ({reasons})" if reasons else "")
+    duration = "found in the store" if reused else f"{manifest.wall_seconds:.1f} s"
+    return f"{manifest.stage}: {manifest.rows_in:,} in, {manifest.rows_kept:,} kept, {dropped}; {duration}"
