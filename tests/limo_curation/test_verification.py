@@ -1,0 +1,81 @@
+"""Which chains verification drops, and what it puts on record."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import pytest
+
+from limo_curation.config import VerificationConfig
+from limo_curation.tables import CHAINS, DROPPED, VERIFIED_CHAINS
+from limo_curation.verification import VERIFICATION, verify_chains
+
+# made up after the published trap: a walk whose time is "verified" in many words and is wrong
+PERSUASIVE_BUT_WRONG = (
+    "Suppose the pace is 2.5 miles an hour. Let me check: plug back, verified. Perhaps I should double-check; indeed, "
+    r"therefore the pause is 192 minutes. Verified again, so the total is \boxed{372}."
+)
+
+
+def chains(*rows: Mapping[str, Any]) -> pl.DataFrame:
+    complete = [
+        {"chain_id": f"c{index}", "problem_id": f"p{index}", "answer": "204", "finish_reason": "stop", **row}
+        for index, row in enumerate(rows)
+    ]
+    given = pl.DataFrame(complete, infer_schema_length=None)
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in CHAINS.schema.items() if name not in given.columns]
+    return given.with_columns(missing).select(list(CHAINS.columns)).cast(dict(CHAINS.schema))
+
+
+def test_right_chain_is_kept_with_its_answer() -> None:
+    result = verify_chains(chains({"chain": r"so \boxed{204.0}"}), config=VerificationConfig())
+    assert result.kept.schema == VERIFIED_CHAINS.schema
+    assert result.kept.select("predicted_answer", "verdict").row(0) == ("204.0", "equal")
+    assert result.dropped.height == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "evidence"),
+    [
+        ({"chain": PERSUASIVE_BUT_WRONG}, "wrong_answer", "found 372, gold 204"),
+        ({"chain": "I ran out of ideas."}, "no_final_answer", "gold 204"),
+        ({"chain": None}, "no_final_answer", "gold 204"),
+        ({"chain": r"\boxed{204}", "answer": None}, "no_gold_answer", None),
+        ({"chain": r"\boxed{204}", "answer": " "}, "no_gold_answer", None),
+        ({"chain": r"\boxed{204}", "finish_reason": "length", "num_tokens": 9_000}, "truncated", None),
+        ({"chain": r"\boxed{\ne 204}"}, "answer_undecided", r"found \ne 204, gold 204"),
+        ({"chain": r"\boxed{204\%}"}, "answer_undecided", r"found 204\%, gold 204"),
+    ],
+)
+def test_every_other_chain_is_dropped_with_its_reason(row: dict[str, Any], reason: str, evidence: str | None) -> None:
+    result = verify_chains(chains(row), config=VerificationConfig())
+    assert result.kept.height == 0
+    assert result.dropped.select("chain_id", "drop_reason", "evidence").row(0) == ("c0", reason, evidence)
+    assert reason in VERIFICATION.drop_reasons
+
+
+def test_undecided_chain_stays_where_asked_for_but_a_missing_answer_does_not() -> None:
+    frame = chains({"chain": r"\boxed{204\%}"}, {"chain": "no answer"}, {"chain": r"\boxed{5}"})
+    result = verify_chains(frame, config=VerificationConfig(keep_undecided=True))
+    assert result.kept["verdict"].to_list() == ["undecided"]
+    assert result.dropped["drop_reason"].to_list() == ["no_final_answer", "wrong_answer"]
+
+
+def test_evidence_of_an_endless_answer_stays_short() -> None:
+    result = verify_chains(chains({"chain": "\\boxed{" + "x" * 9_000 + "}"}), config=VerificationConfig())
+    assert len(result.dropped["evidence"][0]) < 300
+
+
+def test_no_row_is_lost_and_the_input_is_untouched() -> None:
+    frame = chains(*({"chain": rf"\boxed{{{n}}}"} for n in (203, 204, 205)), {"chain": ""})
+    before = frame.clone()
+    result = verify_chains(frame, config=VerificationConfig())
+    assert frame.equals(before)
+    assert sorted([*result.kept["chain_id"], *result.dropped["chain_id"]]) == ["c0", "c1", "c2", "c3"]
+    assert result.dropped.schema == DROPPED.schema
+    assert result.metrics == {"equal_chains": 1.0, "different_chains": 2.0, "undecided_chains": 1.0}
+
+
+def test_empty_part_gives_empty_tables() -> None:
+    result = verify_chains(CHAINS.empty(), config=VerificationConfig())
+    assert (result.kept.schema, result.dropped.schema) == (VERIFIED_CHAINS.schema, DROPPED.schema)
