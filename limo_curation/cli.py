@@ -1,0 +1,196 @@
+"""The command `limo-curation`: look at runs and at the store. Runs are started with Prefect's own commands.
+
+Whatever a user can mend is one line on stderr and exit status 1; a traceback is a bug.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from limo_curation.config import ExecutionConfig
+from limo_curation.doctor import Check, examine
+from limo_curation.errors import ConfigError, CurationError
+from limo_curation.run_record import (
+    RunRecord,
+    collect_garbage,
+    entries,
+    explain_problem,
+    latest_record,
+    list_records,
+    load_record,
+    load_samples,
+    record_names,
+    verify_store,
+)
+from limo_curation.store import Store
+
+
+class CurationGroup(TyperGroup):
+    """The boundary at which the project's errors become a message and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except CurationError as error:
+            typer.echo(f"error: {one_line(str(error))}", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    name="limo-curation",
+    help="Curate reasoning data as LIMO did. Runs are started with Prefect: `prefect deployment run curate/full`.",
+    cls=CurationGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+store_app = typer.Typer(help="Look at and clean the store.", no_args_is_help=True)
+app.add_typer(store_app, name="store")
+
+StoreOption = Annotated[str, typer.Option("--store", help="The store: a folder or any fsspec URL.")]
+RunOption = Annotated[str | None, typer.Option("--run", help="The run's name; default: the latest.")]
+DEFAULT_STORE = "runs/store"
+
+
+@app.command()
+def demo() -> None:
+    """Run the whole pipeline on synthetic problems with tiny models, on this machine."""
+    if importlib.util.find_spec("prefect") is None:
+        raise ConfigError('the demo needs Prefect and the local engine: pip install "limo-curation[flows,local]"')
+    finished = subprocess.run([sys.executable, "-m", "flows.curate", "demo"], check=False)
+    raise typer.Exit(finished.returncode)
+
+
+@app.command()
+def explain(problem_id: str, run: RunOption = None, store: StoreOption = DEFAULT_STORE) -> None:
+    """Tell a problem's whole life: which stage kept or dropped it, and why."""
+    place = open_store(store)
+    record = chosen_record(place, run)
+    life = explain_problem(place, record, problem_id)
+    typer.echo(f"problem {problem_id} in run {record.name}")
+    for row in life.to_dicts():
+        typer.echo(life_line(row))
+
+
+@app.command()
+def report(
+    run: RunOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    output: Annotated[Path | None, typer.Option(help="The page's folder; default: the run's own.")] = None,
+) -> None:
+    """Write a run's report, one self-contained HTML page."""
+    from limo_curation.report.html import write_report
+
+    place = open_store(store)
+    record = chosen_record(place, run)
+    page = write_report(place, record, load_samples(place, record), output or own_folder(record))
+    typer.echo(f"report: {page}")
+
+
+@app.command()
+def doctor(store: StoreOption = DEFAULT_STORE) -> None:
+    """Check this machine: each line says ok or missing, and what to do."""
+    checks = examine(open_store(store))
+    for check in checks:
+        typer.echo(check_line(check))
+    if any(not check.is_ok and not check.is_optional for check in checks):
+        raise typer.Exit(1)
+
+
+@store_app.command("ls")
+def list_store(store: StoreOption = DEFAULT_STORE) -> None:
+    """List the runs and how many entries they use."""
+    place = open_store(store)
+    records = list_records(place)
+    used = {(artifact.stage, artifact.key) for record in records for artifact in record.artifacts.values()}
+    for record in records:
+        state = "finished" if record.finished else "unfinished"
+        typer.echo(f"{record.name}  {state}, {len(record.artifacts)} stages")
+    found = list(entries(place))
+    unused = sum((stage, key) not in used for stage, key, _ in found)
+    typer.echo(f"{len(records)} runs, {len(found)} entries, {unused} of them used by no run")
+
+
+@store_app.command("verify")
+def verify(store: StoreOption = DEFAULT_STORE) -> None:
+    """Read everything and compare it with its checksums; exit status 1 if something is damaged."""
+    place = open_store(store)
+    damaged = verify_store(place)
+    for line in damaged:
+        typer.echo(line)
+    typer.echo(f"{len(damaged)} damaged entries" + ("; the next run does their work again" if damaged else ""))
+    if damaged:
+        raise typer.Exit(1)
+
+
+@store_app.command("gc")
+def clean_store(
+    keep: Annotated[list[str] | None, typer.Option(help="A run to keep (repeat it); default: all runs.")] = None,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Also half-done work that could be resumed.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, only tell.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Delete what no kept run uses. Not while a run is under way."""
+    place = open_store(store)
+    deleted = collect_garbage(place, keep or record_names(place), with_unfinished=unfinished, is_dry_run=not yes)
+    for name in deleted:
+        typer.echo(name)
+    typer.echo(f"{len(deleted)} entries " + ("deleted" if yes else "would be deleted; add --yes to delete them"))
+
+
+def open_store(url: str) -> Store:
+    """Return the store at a URL.
+
+    Raises:
+        ConfigError: the URL's kind is unknown or its library is not installed.
+    """
+    try:
+        return Store(url)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(f"--store {url}: {error}") from None
+
+
+def chosen_record(store: Store, name: str | None) -> RunRecord:
+    """Return the named run's record, or the latest."""
+    return latest_record(store) if name is None else load_record(store, name)
+
+
+def own_folder(record: RunRecord) -> Path:
+    """Return the folder that the run itself writes its report to."""
+    execution = ExecutionConfig.model_validate(record.config.get("execution", {}))
+    return Path(execution.output) / record.name
+
+
+def life_line(row: dict[str, Any]) -> str:
+    """Return one step of a row's life as a line."""
+    parts = [f"  {row['stage']:<16} {row['outcome']:<8}"]
+    if row["chain_id"] is not None:
+        parts.append(f"chain {row['chain_id']}")
+    if row["drop_reason"] is not None:
+        parts.append(row["drop_reason"])
+    parts += [f"{name} {row[name]:g}" for name in ("value", "threshold") if row[name] is not None]
+    if row["evidence"] is not None:
+        parts.append(f"evidence: {one_line(row['evidence'])}")
+    return "  ".join(parts).rstrip()
+
+
+def check_line(check: Check) -> str:
+    """Return one check of the doctor as a line."""
+    state = "ok" if check.is_ok else "missing"
+    advice = "" if check.is_ok else f" -> {check.advice}"
+    return f"{state:<8} {check.name:<12} {one_line(check.found)}{advice}"
+
+
+def one_line(text: str) -> str:
+    """Return text on one line, without the control characters with which it could rewrite the terminal."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -1,0 +1,1 @@
+"""A run's report: one self-contained HTML page, and the picture of the funnel."""
