@@ -1,0 +1,1 @@
+"""The demo: a made-up problem source, and two tiny language models that really solve some of it."""
