@@ -38,10 +38,12 @@ from limo_curation.config import (
 )
 from limo_curation.errors import CurationError
 from limo_curation.presets import load_config
+from limo_curation.publishing.hub import token_from_environment
 from limo_curation.sampling.assembly import assemble_sampler
 from limo_curation.store import Store
 from tasks.decontamination import decontamination as decontaminate
 from tasks.deduplication import deduplication as deduplicate
+from tasks.demo import write_sources
 from tasks.difficulty import difficulty as rate
 from tasks.domains import domains as classify
 from tasks.generation import generation as generate
@@ -125,8 +127,12 @@ def curate(
 
 def run_stages(config: RunConfig) -> str:
     """Run every stage of one config, in order, and return the run's name."""
+    if config.publishing.enabled and config.publishing.repo_id is not None:
+        token_from_environment()  # a missing token is better found now than after the GPU hours
     store = Store(config.execution.store)
     sampler, ledger = assemble_sampler(config, store)
+    if config.demo is not None:
+        write_sources(config.demo)
     run = Progress(config, num_stages=NUM_TABLES)
     get_run_logger().info("run %s, store %s", run.name, store.url)
     on = {"execution": config.execution}

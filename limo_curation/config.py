@@ -62,6 +62,8 @@ class Source(Section):
     """None: by the file's ending (.parquet, .jsonl, .json, .ndjson or .csv; also .zst and .gz)."""
     columns: dict[str, str]
     license: str | None = None
+    domain_label_kind: Literal["human", "mixed", "llm"] | None = None
+    """Licence, and who gave the domain labels, where the files have no column for it."""
     published_rate: PublishedRate | None = None
 
     def location(self) -> str:
@@ -338,6 +340,14 @@ class PublishingConfig(StageConfig):
         return self
 
 
+class DemoConfig(Section):
+    """The demo's source: generated problems with planted traps, written before they are ingested."""
+
+    folder: str = "runs/demo-source"
+    num_problems: Annotated[int, Field(ge=60, le=1_800)] = 1_200
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
 class ExecutionConfig(Section):
     """Where and in what portions; none of it changes a result.
 
@@ -350,12 +360,15 @@ class ExecutionConfig(Section):
     part_rows: Count = 100_000
     chunk_rows: Count = 2_000
     """Problems to a part in stages that sample an engine."""
+    parallel_chunks: Count = 2
+    """Chunks that are sampled at the same time."""
 
 
 class RunConfig(Section):
     """One run: every stage's section."""
 
     profile: str
+    demo: DemoConfig | None = None
     ingestion: IngestionConfig
     screening: ScreeningConfig = ScreeningConfig()
     deduplication: DeduplicationConfig = DeduplicationConfig()

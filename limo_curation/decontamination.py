@@ -20,6 +20,7 @@ from limo_curation.tables import CLUSTERED, DROPPED
 
 DROP_REASONS: Final = ("benchmark_exact", "benchmark_ngram")
 WORD: Final = r"\p{Han}|[\p{L}]+|\d+(?:\.\d+)?"
+SIZE_COMMAND: Final = r"\\(left|right|displaystyle|(big|bigg)[lr]?)\b"
 MULTIPLIER: Final = 0x9E3779B97F4A7C15  # odd, so that multiplying by it permutes 64-bit numbers (golden ratio)
 
 
@@ -87,13 +88,22 @@ def find_contaminated(
 
 def with_letters_only(frame: pl.DataFrame) -> pl.DataFrame:
     """Add `letters`: the question in lower case without punctuation, spaces and signs; empty ones are left out."""
-    letters = pl.col("question").str.to_lowercase().str.replace_all(r"[\W_]+", "")
+    letters = plain(pl.col("question")).str.replace_all(r"[\W_]+", "")
     return frame.with_columns(letters=letters).filter(pl.col("letters") != "")
+
+
+def plain(text: pl.Expr) -> pl.Expr:
+    r"""Return text in lower case and Unicode NFKC, without LaTeX commands that only change the size of what they print.
+
+    So `\dfrac` equals `\frac`, `\left(` equals `(`, and a full-width digit or a superscript equals the plain one.
+    """
+    small = text.str.normalize("NFKC").str.to_lowercase()
+    return small.str.replace_all(SIZE_COMMAND, " ").str.replace_all(r"\\[dt]frac\b", r"\frac")
 
 
 def word_ngrams(frame: pl.DataFrame, id_column: str, size: int) -> pl.DataFrame:
     """Return the distinct word n-grams of each question as 64-bit hashes: columns `id_column`, `gram`."""
-    words = frame.select(id_column, word=pl.col("question").str.to_lowercase().str.extract_all(WORD))
+    words = frame.select(id_column, word=plain(pl.col("question")).str.extract_all(WORD))
     words = words.with_row_index("row").explode("word").drop_nulls("word")
     hashed = words.with_columns(plh.col("word").nchash.wyhash().alias("word"))
     gram = pl.lit(0, pl.UInt64)

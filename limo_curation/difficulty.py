@@ -14,7 +14,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -23,7 +22,7 @@ from limo_curation.answers import Verdict, compare_many, extract_answer
 from limo_curation.config import DifficultyConfig, Solver
 from limo_curation.ledger import DropRule, StageResult, apply_rules
 from limo_curation.sampling import Completion, Sampler
-from limo_curation.sampling.protocol import request_for
+from limo_curation.sampling.protocol import request_for, solver_name
 from limo_curation.stage import RowStage
 from limo_curation.tables import CLASSIFIED, RATED
 
@@ -96,14 +95,14 @@ def try_weak(tallies: Sequence[Tally], solver: Solver, *, sampler: Sampler) -> i
         for tally, completion, (verdict, _) in zip(
             open_tallies, completions, grade(open_tallies, completions), strict=True
         ):
-            tally.weak_solver = name_of(solver)
+            tally.weak_solver = solver_name(solver)
             tally.weak_num_attempts += 1
             tally.weak_num_undecided += verdict is Verdict.UNDECIDED
             num_tokens += completion.num_completion_tokens
             if verdict is Verdict.EQUAL:
-                tally.weak_solved_at = f"attempt {attempt + 1} of {name_of(solver)}"
+                tally.weak_solved_at = f"attempt {attempt + 1} of {solver_name(solver)}"
         solved = sum(tally.weak_solved_at is not None for tally in tallies)
-        logger.info("%s, attempt %d: %d of %d problems solved", name_of(solver), attempt + 1, solved, len(tallies))
+        logger.info("%s, attempt %d: %d of %d problems solved", solver_name(solver), attempt + 1, solved, len(tallies))
     return num_tokens
 
 
@@ -112,7 +111,7 @@ def try_strong(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyCo
     num_tokens = 0
     waiting = [tally for tally in tallies if tally.weak_solved_at is None]
     for tally in waiting:
-        tally.strong_solver = name_of(solver)
+        tally.strong_solver = solver_name(solver)
         tally.strong_num_attempts = tally.strong_num_solved = 0
         tally.strong_num_undecided = tally.strong_num_truncated = 0
     for first in range(0, solver.num_attempts, config.attempts_per_round):
@@ -123,7 +122,7 @@ def try_strong(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyCo
             num_tokens += completion.num_completion_tokens
             count_strong(tally, completion, verdict, answer, max_solved=config.max_solved)
         waiting = [tally for tally in waiting if (tally.strong_num_solved or 0) <= config.max_solved]
-        logger.info("%s, attempt %d: %d problems are still open", name_of(solver), attempts[-1] + 1, len(waiting))
+        logger.info("%s, attempt %d: %d problems are still open", solver_name(solver), attempts[-1] + 1, len(waiting))
     return num_tokens
 
 
@@ -229,11 +228,6 @@ def band_rules(config: DifficultyConfig) -> Iterable[DropRule]:
         ),
     )
     yield DropRule("never_solved", solved < config.min_solved, solved, float(config.min_solved), evidence=of_attempts)
-
-
-def name_of(solver: Solver) -> str:
-    """Return a solver's name; of a local folder its last part, since the folders before it differ between machines."""
-    return Path(solver.model).name if Path(solver.model).is_dir() else solver.model
 
 
 DIFFICULTY: Final = RowStage("difficulty", CLASSIFIED, RATED, DROP_REASONS, rate_problems)

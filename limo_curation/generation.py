@@ -12,10 +12,9 @@ from typing import Final
 import polars as pl
 
 from limo_curation.config import GenerationConfig, Solver
-from limo_curation.difficulty import name_of
 from limo_curation.ledger import DropRule, StageResult, dropped_rows
 from limo_curation.sampling import Sampler
-from limo_curation.sampling.protocol import request_for
+from limo_curation.sampling.protocol import request_for, solver_name
 from limo_curation.stage import RowStage
 from limo_curation.store import content_ids
 from limo_curation.tables import CHAINS, RATED
@@ -80,9 +79,9 @@ def ask_teacher(problems: pl.DataFrame, teacher: Solver, *, sampler: Sampler) ->
         for attempt in range(teacher.num_attempts)
     ]
     completions = list(sampler.sample([request for _, request in requests]))
-    logger.info("%s wrote %d chains for %d problems", name_of(teacher), len(completions), problems.height)
+    logger.info("%s wrote %d chains for %d problems", solver_name(teacher), len(completions), problems.height)
     rows = [
-        (problem_id, name_of(teacher), done.text.strip(), done.num_completion_tokens, done.finish_reason)
+        (problem_id, solver_name(teacher), done.text.strip(), done.num_completion_tokens, done.finish_reason)
         for (problem_id, _), done in zip(requests, completions, strict=True)
     ]
     schema = {name: CHAINS.schema[name] for name in CHAIN_COLUMNS}

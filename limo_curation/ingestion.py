@@ -143,6 +143,7 @@ def map_columns(frame: pl.DataFrame, source: Source, shape: Shape, file: str) ->
     return ours.with_columns(
         source=pl.coalesce("source", pl.lit(source.name)),
         license=pl.coalesce("license", pl.lit(source.license, pl.String)),
+        domain_label_kind=pl.coalesce("domain_label_kind", pl.lit(source.domain_label_kind, pl.String)),
     )
 
 

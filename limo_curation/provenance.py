@@ -12,6 +12,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -38,9 +39,14 @@ def source_digest(module: str) -> str:
     Args:
         module: full name, such as `limo_curation.screening`.
     """
+    return digest_of_files(code_files(module))
+
+
+def digest_of_files(files: Iterable[Path]) -> str:
+    """Return the SHA-256 over names and bytes of files, whatever folder they stand in."""
     digest = hashlib.sha256()
-    for file in sorted(code_files(module), key=str):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for name, data in sorted((file.name, file.read_bytes()) for file in files):
+        digest.update(name.encode() + b"\0" + data + b"\0")
     return digest.hexdigest()
 
 
@@ -57,9 +63,7 @@ def code_files(module: str) -> set[Path]:
         path = module_file(name)
         if path is None:
             continue
-        files.add(path)
-        if path.name == "__init__.py":
-            files.update(data_files(path.parent))
+        files |= {path} | data_files(path.parent)
         waiting.extend(imported_modules(path, package=name if path.name == "__init__.py" else name.rpartition(".")[0]))
     return files
 
@@ -94,7 +98,7 @@ def imported_modules(path: Path, *, package: str) -> set[str]:
 
 
 def data_files(folder: Path) -> set[Path]:
-    """Return the data files that stand directly in a package's folder or in its `data` and `prompts` folders."""
+    """Return the data files that stand in a module's folder or in the folders `data` and `prompts` below it."""
     folders = [folder, folder / "data", folder / "prompts"]
     return {file for place in folders if place.is_dir() for file in place.iterdir() if is_data_file(file)}
 

@@ -10,6 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -39,7 +41,11 @@ def run_stage(plan: StagePlan, *, num_workers: int = 1, **resources: Any) -> Art
     if isinstance(plan.stage, TableStage) and is_switched_on(plan):
         return run_table(plan, **resources)
     with ThreadPoolExecutor(num_workers) as pool:
-        futures = [pool.submit(run_part, plan, start, stop, **resources) for start, stop in missing_parts(plan)]
+        futures = [
+            # each part in a copy of the caller's context, so that its log lines find the run they belong to
+            pool.submit(copy_context().run, partial(run_part, plan, start, stop, **resources))
+            for start, stop in missing_parts(plan)
+        ]
         for future in futures:
             future.result()
     return commit_parts(plan)

@@ -30,7 +30,11 @@ FIGURE: Final = (
     r"|\b(figure|diagram|picture|graph) (is )?(shown|below|above)\b|\bin the (accompanying|adjoining|following) "
     r"(figure|diagram|picture)|如图|下图|图中|图所示"
 )
-PARTS: Final = r"(?s)\(a\).+\(b\)|\(i\).+\(ii\)|[（(]1[）)].+\p{Han}.*[（(]2[）)]"
+NOT_AN_ARGUMENT: Final = r"(?:^|[^\p{Latin}\p{Greek}\d)}\]'_^])"  # f(1) and f(a) are values, not parts
+PARTS: Final = (
+    rf"(?s){NOT_AN_ARGUMENT}\(a\).*{NOT_AN_ARGUMENT}\(b\)|{NOT_AN_ARGUMENT}\(i\).*{NOT_AN_ARGUMENT}\(ii\)"
+    rf"|{NOT_AN_ARGUMENT}[（(]1[）)].+\p{{Han}}.*{NOT_AN_ARGUMENT}[（(]2[）)]"
+)
 PROOF: Final = r"(?i)\b(prove|show|demonstrate|verify) that\b|\bprove (the|or disprove)\b|证明|求证"
 CHOICE: Final = r"(?i)\bwhich (one )?of the following\b|下列.{0,40}(是|为)"
 OPTIONS: Final = r"(?s)(\(A\)|\bA[.:、．)]|\\textbf\{\(A\)).+(\(B\)|\bB[.:、．)]|\\textbf\{\(B\))"

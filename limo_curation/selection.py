@@ -25,13 +25,15 @@ BEST_FIRST: Final = [True, False]
 
 def select_table(chains: Artifact, *, config: SelectionConfig, store: Store, out: StageWriter) -> StageMetrics:
     """Select from a table of judged chains; see `select_samples`. Their texts are read part by part."""
-    rows = store.scan(chains, JUDGED_CHAINS)
-    result = select_samples(rows.select(COMPETING).collect(), config=config)
-    for start in range(0, max(chains.rows, 1), out.plan.part_rows):
-        part = rows.slice(start, out.plan.part_rows).collect()
-        selected = part.join(result.kept.select("chain_id"), on="chain_id", how="semi", maintain_order="left")
-        dropped = result.dropped.join(part.select("chain_id"), on="chain_id", how="semi", maintain_order="left")
-        out.write(selected.rename({"chain": "solution"}).select(list(SAMPLES.columns)), dropped)
+    rows = store.scan(chains, JUDGED_CHAINS).with_row_index("position")
+    result = select_samples(rows.select("position", *COMPETING).collect(), config=config)
+    step = out.plan.part_rows
+    for start in range(0, max(chains.rows, 1), step):
+        part = rows.slice(start, step).collect()
+        # by position, since a pool that was not deduplicated may hold a chain twice
+        selected = part.join(result.kept.select("position"), on="position", how="semi", maintain_order="left")
+        kept = selected.rename({"chain": "solution"}).select(list(SAMPLES.columns))
+        out.write(kept, result.dropped.slice(start, step))
     return result.metrics
 
 

@@ -6,6 +6,7 @@ path may be local, `s3://`, or `hf://datasets/OWNER/NAME@REVISION/FILE` (hugging
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import importlib
@@ -16,10 +17,9 @@ from typing import IO, Any, Final, cast
 
 import fsspec.core
 import polars as pl
-import zstandard
 
 from limo_curation.config import Source
-from limo_curation.errors import ConfigError, TableError
+from limo_curation.errors import ConfigError, TableError, TransientError
 
 # PyArrow ships no types, so its modules are taken as Any
 arrow: Any = importlib.import_module("pyarrow")
@@ -27,14 +27,13 @@ arrow_csv: Any = importlib.import_module("pyarrow.csv")
 arrow_parquet: Any = importlib.import_module("pyarrow.parquet")
 
 BATCH_BYTES: Final = 32 << 20  # JSON lines that are decoded at a time (ours)
-MAX_ZSTD_WINDOW: Final = 1 << 27  # what `zstd --long=27` writes; a larger window could claim any amount of memory
 READ_ERRORS: Final[tuple[type[Exception], ...]] = (
     OSError,
     EOFError,
     arrow.ArrowException,
-    zstandard.ZstdError,
     pl.exceptions.PolarsError,
 )
+RETRIED_STATUS: Final = (408, 429, 500, 502, 503, 504)
 ENDINGS: Final = {"parquet": "parquet", "jsonl": "jsonl", "json": "jsonl", "ndjson": "jsonl", "csv": "csv"}
 
 
@@ -101,6 +100,9 @@ def read_source(source: Source, columns: Mapping[str, pl.DataType], *, batch_row
 
     Yields:
         Batches in file and row order. A file that breaks off ends with a batch whose `bad` names file and row.
+
+    Raises:
+        TransientError, TableError: a server did not hand a file out.
     """
     fs, files = list_files(source)
     for path in files:
@@ -113,8 +115,23 @@ def read_source(source: Source, columns: Mapping[str, pl.DataType], *, batch_row
                     yield batch
         except READ_ERRORS as error:
             reason = " ".join(str(error).split())[:300]
+            raise_if_refused(error, f"source {source.name!r}: {name}: {reason}")
             message = f"{name}: unreadable after row {rows_read} ({reason}); fetch or write the file again"
             yield Batch(name, no_rows(columns), [BadRow(name, None, message)])
+
+
+def raise_if_refused(error: Exception, message: str) -> None:
+    """Raise where a server did not hand a file out: the file may be whole, so nothing of it may be called dropped.
+
+    Raises:
+        TransientError: the server is overloaded or down. Retrying may help.
+        TableError: the server refuses. Retrying does not help.
+    """
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in RETRIED_STATUS or isinstance(error, (ConnectionError, TimeoutError)):
+        raise TransientError(message) from None
+    if status is not None:
+        raise TableError(f"{message}; mend the path or the access token") from None
 
 
 def read_file(
@@ -123,14 +140,14 @@ def read_file(
     """Read one open file by its format.
 
     Raises:
-        OSError, EOFError, pyarrow.ArrowException, zstandard.ZstdError, PolarsError: the file breaks off.
+        OSError, EOFError, pyarrow.ArrowException, PolarsError: the file breaks off.
         ConfigError: the ending says no known format. Name it in the source's `format`.
     """
     endings = name.lower().split(".")
     stream: IO[bytes] = raw
     if endings[-1] in ("zst", "zstd"):
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW)
-        stream = io.BufferedReader(cast("Any", decompressor.stream_reader(raw, read_across_frames=True)), 1 << 20)
+        # zstandard's own reader takes a file that was cut off for a whole one
+        stream = io.BufferedReader(arrow.CompressedInputStream(raw, "zstd"), 1 << 20)
     elif endings[-1] == "gz":
         stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
     inner = endings[-2] if endings[-1] in ("zst", "zstd", "gz") and len(endings) > 1 else endings[-1]
@@ -149,6 +166,8 @@ def read_json_lines(stream: IO[bytes], name: str, columns: Mapping[str, pl.DataT
     """Read JSON lines; a line that is no JSON object of the asked-for types is reported with its row."""
     first_row = 1
     while lines := stream.readlines(BATCH_BYTES):
+        if first_row == 1:
+            lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
         batch = parse_lines(lines, name, first_row, columns)
         first_row += len(lines)
         yield batch
@@ -192,17 +211,20 @@ def read_parquet(
 
 
 def read_csv(stream: IO[bytes], name: str, columns: Mapping[str, pl.DataType]) -> Iterator[Batch]:
-    """Read CSV with a header line; a row with another number of fields is reported."""
+    """Read CSV with a header line (which is no row); a row with another number of fields is reported."""
     bad: list[BadRow] = []
+    bad_numbers: list[int] = []
 
     def skip_row(row: Any) -> str:
-        message = f"{name}: row {row.number}: {row.actual_columns} fields, the header has {row.expected_columns}"
-        bad.append(BadRow(name, row.number, f"{message}; quote the text or mend the row"))
+        number = row.number - 1  # PyArrow counts the header
+        bad_numbers.append(number)
+        message = f"{name}: row {number}: {row.actual_columns} fields, the header has {row.expected_columns}"
+        bad.append(BadRow(name, number, f"{message}; quote the text or mend the row"))
         return "skip"
 
     reader = arrow_csv.open_csv(
         stream,
-        read_options=arrow_csv.ReadOptions(use_threads=False),
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BATCH_BYTES),  # a row must fit into a block
         parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip_row),
         convert_options=arrow_csv.ConvertOptions(
             column_types={column: arrow.string() for column in columns},
@@ -213,9 +235,11 @@ def read_csv(stream: IO[bytes], name: str, columns: Mapping[str, pl.DataType]) -
     )
     first_row = 1
     for record_batch in reader:
-        frame = pl.DataFrame(arrow.Table.from_batches([record_batch]))
-        yield Batch(name, number_rows(conform(frame, columns), first_row), list(bad))
-        first_row += frame.height + len(bad)
+        frame = conform(pl.DataFrame(arrow.Table.from_batches([record_batch])), columns)
+        places = pl.int_range(first_row, first_row + frame.height + len(bad_numbers), dtype=pl.Int64, eager=True)
+        numbers = places.filter(~places.is_in(bad_numbers)).head(frame.height).rename("row_number")
+        yield Batch(name, frame.insert_column(0, numbers), list(bad))
+        first_row = numbers[-1] + 1 if frame.height else first_row
         bad.clear()
     if bad:
         yield Batch(name, no_rows(columns), list(bad))

@@ -13,9 +13,9 @@ from tasks.reuse import STAGE_TASK, find_or_run, in_this_process
 
 
 @task(name="difficulty", **STAGE_TASK)
-def rate(plan: StagePlan, sampler: Sampler | None) -> Artifact:
+def rate(plan: StagePlan, sampler: Sampler | None, num_workers: int) -> Artifact:
     """Run the stage, or what is missing of it."""
-    return in_this_process(plan, sampler=sampler)
+    return in_this_process(plan, sampler=sampler, num_workers=num_workers)
 
 
 def difficulty(
@@ -31,4 +31,4 @@ def difficulty(
         part_rows=execution.chunk_rows,
         extra_inputs={solver.model: sampler.revision(solver.model) for solver in solvers} if sampler else {},
     )
-    return find_or_run(rate, plan, sampler=sampler)
+    return find_or_run(rate, plan, sampler=sampler, num_workers=execution.parallel_chunks)

@@ -13,9 +13,9 @@ from tasks.reuse import STAGE_TASK, find_or_run, in_this_process
 
 
 @task(name="generation", **STAGE_TASK)
-def generate(plan: StagePlan, sampler: Sampler | None) -> Artifact:
+def generate(plan: StagePlan, sampler: Sampler | None, num_workers: int) -> Artifact:
     """Run the stage, or what is missing of it."""
-    return in_this_process(plan, sampler=sampler)
+    return in_this_process(plan, sampler=sampler, num_workers=num_workers)
 
 
 def generation(
@@ -36,4 +36,4 @@ def generation(
         part_rows=execution.chunk_rows,
         extra_inputs={one.model: sampler.revision(one.model) for one in config.teachers} if sampler else {},
     )
-    return find_or_run(generate, plan, sampler=sampler)
+    return find_or_run(generate, plan, sampler=sampler, num_workers=execution.parallel_chunks)

@@ -28,7 +28,7 @@ def report(record: RunRecord, *, execution: ExecutionConfig) -> Path:
     page = write_report(store, record, samples, Path(execution.output) / record.name).resolve()
     stages = funnel(store, record)
     counts = samples.group_by("domain", "source").agg(samples=pl.len()).sort("domain", "source")
-    publish_table("funnel", stages.drop("reasons", strict=False), f"Funnel of {record.name}")
+    publish_table("funnel", stages, f"Funnel of {record.name}")
     publish_table("drop-reasons", drop_reasons(store, record), f"Dropped rows of {record.name}, by reason")
     publish_table("domains", counts, f"Samples of {record.name}, by domain and source")
     picture = b64encode(draw_funnel(stages, file_format="png")).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +18,7 @@ class MeteredSampler:
         self.max_total_tokens = max_total_tokens
         self.prompt_tokens: Counter[str] = Counter()
         self.completion_tokens: Counter[str] = Counter()
+        self._lock = threading.Lock()  # chunks are sampled by several threads
 
     @property
     def total_tokens(self) -> int:
@@ -40,6 +42,7 @@ class MeteredSampler:
             )
         for completion in self.engine.sample(requests):
             model = completion.request.model
-            self.prompt_tokens[model] += completion.num_prompt_tokens
-            self.completion_tokens[model] += completion.num_completion_tokens
+            with self._lock:
+                self.prompt_tokens[model] += completion.num_prompt_tokens
+                self.completion_tokens[model] += completion.num_completion_tokens
             yield completion

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from limo_curation.config import Solver
@@ -66,6 +67,18 @@ class Sampler(Protocol):
     def revision(self, model: str) -> str:
         """Return what identifies a model's weights and template: part of every key that depends on it."""
         ...
+
+
+def model_folder(model: str) -> Path | None:
+    """Return the folder of a local model, as written or beside this package; None for a model on the Hub."""
+    places = (Path(model), Path(__file__).resolve().parents[2] / model)
+    return next((place for place in places if (place / "config.json").is_file()), None)
+
+
+def solver_name(solver: Solver) -> str:
+    """Return a solver's name; of a local folder its last part, since the folders before it differ between machines."""
+    folder = model_folder(solver.model)
+    return solver.model if folder is None else folder.name
 
 
 def request_for(solver: Solver, *, problem_id: str, question: str, attempt: int) -> SampleRequest:
