@@ -7,24 +7,16 @@ arXiv 2502.03387, "ours" is a choice of this project where the paper says nothin
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from limo_curation.errors import ConfigError
+from limo_curation.source_config import Count, Section, Source
 
 Domain = Literal[
     "algebra", "geometry", "number_theory", "combinatorics", "probability_and_statistics", "calculus_and_analysis"
 ]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """A frozen part of the run file that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class StageConfig(Section):
@@ -38,48 +30,6 @@ class StageConfig(Section):
 
 
 # -- sources -----------------------------------------------------------------------------------------------------------
-
-
-class PublishedRate(Section):
-    """Where a source publishes a solver's pass rate."""
-
-    column: str
-    scale: Literal["fraction", "percent", "percent_failed", "count"]
-    num_attempts: Count
-    solver: str
-    only_where: dict[str, str] = {}
-    """Columns of the source and the text that each must start with; other rows carry no rate."""
-
-
-class Source(Section):
-    """Files of one format and the columns in them that we read; `columns` maps our names to the source's."""
-
-    path: str
-    """A local path (globs and ${VARIABLES} allowed), any fsspec URL, or `hf://datasets/OWNER/NAME[@REVISION]/FILE`."""
-    name: str
-    """Written to `source` where the files have no column for it."""
-    format: Literal["parquet", "jsonl", "csv"] | None = None
-    """None: by the file's ending (.parquet, .jsonl, .json, .ndjson or .csv; also .zst and .gz)."""
-    columns: dict[str, str]
-    license: str | None = None
-    domain_label_kind: Literal["human", "mixed", "llm"] | None = None
-    """Licence, and who gave the domain labels, where the files have no column for it."""
-    published_rate: PublishedRate | None = None
-
-    def location(self) -> str:
-        """Return the path with its environment variables filled in.
-
-        Raises:
-            ConfigError: a variable is not set.
-        """
-        expanded = os.path.expandvars(self.path)
-        if "$" in expanded:
-            raise ConfigError(f"source {self.name!r}: a variable in {self.path!r} is not set; export it")
-        return expanded
-
-    def key_fields(self) -> dict[str, Any]:
-        """Return what changes the rows beside the files' bytes: where the files stand does not."""
-        return self.model_dump(mode="json", exclude={"path"}) | {"file": self.path.rsplit("/", 1)[-1]}
 
 
 class IngestionConfig(StageConfig):
@@ -167,7 +117,7 @@ class NoveltyConfig(StageConfig):
 class DomainsConfig(StageConfig):
     """The six domains; a source's label decides where a map for it is given."""
 
-    labels: dict[str, Domain] = {}
+    labels: dict[str, Domain] = Field(default={})
     """The source's own label, in lower case, to one of the six."""
     trusted_label_kinds: tuple[str, ...] = ("human",)
 
@@ -180,7 +130,7 @@ class EngineConfig(Section):
 
     kind: Literal["transformers", "endpoint", "recorded"] = "transformers"
     """transformers: in this process, on CPU. endpoint: OpenAI-compatible servers. recorded: nothing is sampled anew."""
-    urls: dict[str, tuple[str, ...]] = {}
+    urls: dict[str, tuple[str, ...]] = Field(default={})
     """endpoint: base URLs of the replicas that serve each model, such as `http://gpu-1:8000/v1`."""
     batch_size: Count = 256
     """transformers: sequences that are generated together."""
@@ -308,7 +258,7 @@ class SelectionConfig(StageConfig):
     """Exactly `target_size` samples (LIMO v1: 817, v2: 800)."""
 
     target_size: Count = 817
-    quotas: dict[Domain, Count] = {}
+    quotas: dict[Domain, Count] = Field(default={})
     """Samples per domain; empty: even over the six domains, the first ones get what is left over."""
     when_short: Literal["fail", "redistribute"] = "fail"
     """A domain that runs dry: refuse, or fill from the best of the other domains with the shortfall on record."""

@@ -8,8 +8,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from limo_curation.config import RunConfig, Section
+from limo_curation.config import RunConfig
 from limo_curation.errors import ConfigError
+from limo_curation.source_config import Section
 
 PRESETS_FOLDER: Final = Path(__file__).resolve().parent.parent / "deployments"
 

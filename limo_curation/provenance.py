@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Final
 
 PACKAGE: Final = "limo_curation"
-FLOOR_MODULES: Final = ("config", "errors", "ledger", "provenance", "runner", "stage", "store", "tables")
+FLOOR_MODULES: Final = (
+    "config",
+    "errors",
+    "ledger",
+    "provenance",
+    "runner",
+    "source_config",
+    "stage",
+    "store",
+    "tables",
+)
 SHARED_FLOOR: Final = frozenset({PACKAGE, *(f"{PACKAGE}.{name}" for name in FLOOR_MODULES)})
 LIBRARIES: Final = (
     "polars",

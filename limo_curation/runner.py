@@ -83,7 +83,7 @@ def run_part(plan: StagePlan, start: int, stop: int, **resources: Any) -> PartRe
             raise StageError(f"{plan.stage.name}: the function returned {type(result).__name__}, not a StageResult")
     else:
         result = pass_through(part, plan.stage.writes)
-    check_promises(plan.stage, result, rows_in=part.height, ids_in=part[main_id(plan.stage)])
+    check_promises(plan.stage, result, ids_in=part[main_id(plan.stage)])
     record = write_part(
         plan, start, stop, result.kept, result.dropped, rows_in=part.height, metrics=result.metrics, since=(wall, cpu)
     )

@@ -18,8 +18,8 @@ from typing import IO, Any, Final, cast
 import fsspec.core
 import polars as pl
 
-from limo_curation.config import Source
 from limo_curation.errors import ConfigError, TableError, TransientError
+from limo_curation.source_config import Source
 
 # PyArrow ships no types, so its modules are taken as Any
 arrow: Any = importlib.import_module("pyarrow")

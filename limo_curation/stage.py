@@ -139,22 +139,22 @@ def check_columns(stage: Stage, kept: pl.DataFrame, dropped: pl.DataFrame) -> No
         raise StageError(f"{stage.name}: undeclared drop reasons {sorted(map(str, unknown))}")
 
 
-def check_promises(stage: Stage, result: StageResult, *, rows_in: int, ids_in: pl.Series) -> None:
+def check_promises(stage: Stage, result: StageResult, *, ids_in: pl.Series) -> None:
     """Check one part of a row stage: columns, reasons, and that every input row was kept or dropped.
 
-    Where a stage turns a problem into chains, a problem counts as kept once, however many chains it has.
+    Where a stage turns problems into chains, a problem counts once, however often it comes in or however many chains
+    it has.
 
     Raises:
         StageError: a promise is broken.
     """
     check_columns(stage, result.kept, result.dropped)
-    kept_ids = result.kept[ids_in.name]
-    if stage.writes.id_column != stage.reads.id_column if stage.reads else False:
-        kept_ids = kept_ids.unique()
-    ids_out = pl.concat([kept_ids, result.dropped[ids_in.name]])
-    if ids_out.len() != rows_in or id_digest(ids_out) != id_digest(ids_in):
+    ids_out = pl.concat([result.kept[ids_in.name], result.dropped[ids_in.name]])
+    if stage.reads is not None and stage.writes.id_column != stage.reads.id_column:
+        ids_in, ids_out = ids_in.unique(), ids_out.unique()
+    if ids_out.len() != ids_in.len() or id_digest(ids_out) != id_digest(ids_in):
         lost = ids_in.filter(~ids_in.is_in(ids_out.to_list())).head(3).to_list()
-        raise StageError(f"{stage.name}: {rows_in} rows in, {ids_out.len()} out; not accounted for: {lost}")
+        raise StageError(f"{stage.name}: {ids_in.len()} rows in, {ids_out.len()} out; not accounted for: {lost}")
 
 
 def write_part(

@@ -19,7 +19,6 @@ from limo_curation.config import (
     ScreeningConfig,
     SelectionConfig,
     Solver,
-    Source,
     StageConfig,
     VerificationConfig,
 )
@@ -35,6 +34,7 @@ from limo_curation.runner import run_stage
 from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.screening import SCREENING
 from limo_curation.selection import SELECTION
+from limo_curation.source_config import Source
 from limo_curation.stage import Stage, StagePlan, plan_stage
 from limo_curation.store import Artifact, Store
 from limo_curation.verification import VERIFICATION

@@ -15,12 +15,12 @@ from limo_curation.config import (
     RunConfig,
     ScreeningConfig,
     SelectionConfig,
-    Source,
     StageConfig,
 )
 from limo_curation.ledger import DropRule, StageResult, apply_rules, dropped_rows
 from limo_curation.run_record import RunRecord, run_name, save_record
 from limo_curation.runner import run_stage
+from limo_curation.source_config import Source
 from limo_curation.stage import RowStage, StageWriter, TableStage, plan_stage
 from limo_curation.store import Artifact, Store, content_ids
 from limo_curation.tables import BENCHMARKS, DROPPED, JUDGED_CHAINS, PROBLEMS, SAMPLES, SCREENED, Table

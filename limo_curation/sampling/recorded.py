@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from limo_curation.config import Source
 from limo_curation.errors import ConfigError, TableError
 from limo_curation.sampling.protocol import Completion, SampleRequest
+from limo_curation.source_config import Source
 from limo_curation.sources import file_digests, read_source
 from limo_curation.store import json_digest
 

@@ -25,7 +25,7 @@ from tests.small_run import HOSTILE_QUESTION, SmallRun, make_small_run, small_co
 
 def test_name_ignores_where_a_run_happens_and_follows_what_it_does():
     config = small_config()
-    elsewhere = config.model_copy(update={"execution": ExecutionConfig(store="s3://b/s", num_workers=64)})
+    elsewhere = config.model_copy(update={"execution": ExecutionConfig(store="s3://b/s", chunk_rows=64)})
     stricter = config.model_copy(update={"screening": ScreeningConfig(min_characters=30)})
     assert run_name(elsewhere) == run_name(config)
     assert run_name(stricter) != run_name(config)

@@ -10,13 +10,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from limo_curation.config import IngestionConfig, ScreeningConfig, Source, StageConfig
+from limo_curation.config import IngestionConfig, ScreeningConfig, StageConfig
 from limo_curation.errors import StageError
 from limo_curation.ingestion import INGESTION, content_of_sources
 from limo_curation.ledger import DropRule, StageResult, dropped_rows
 from limo_curation.novelty import NOVELTY
 from limo_curation.runner import missing_parts, run_part, run_stage
 from limo_curation.screening import SCREENING
+from limo_curation.source_config import Source
 from limo_curation.stage import RowStage, StagePlan, StageWriter, TableStage, plan_stage
 from limo_curation.store import Artifact, Store
 from limo_curation.tables import CLUSTERED, DROPPED, PROBLEMS, SCREENED
