@@ -15,6 +15,7 @@ import sys
 # must stand before Prefect is imported; a deployment sets them in its job variables
 os.environ.setdefault("PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS", str(os.cpu_count() or 1))
 os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "limo_curation")
+os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # the core also logs outside of runs
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
 from prefect import flow, get_run_logger

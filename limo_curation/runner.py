@@ -171,7 +171,8 @@ def check_ids_of_table(plan: StagePlan, parts: list[PartRecord]) -> None:
     manifest = None if source is None else plan.store.manifest(source.stage, source.key)
     if source is None or manifest is None:
         raise StageError(f"{name}: its input is gone from the store")
-    ids_in = total(f"{source.uri}/kept/{part.kept.name}" for part in manifest.parts)
+    source_base = plan.store.entry_uri(source.stage, source.key)
+    ids_in = total(f"{source_base}/kept/{part.kept.name}" for part in manifest.parts)
     if ids_in != ids_out % 2**64:
         rows_out = sum(part.rows_in for part in parts)
         raise StageError(f"{name}: {source.rows} rows in, {rows_out} out, or other rows than came in")

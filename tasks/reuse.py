@@ -7,6 +7,7 @@ still whole, and if not the task runs again.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 from prefect import get_run_logger, task
@@ -24,6 +25,9 @@ from limo_curation.store import Artifact, Manifest, Store
 
 NUM_RETRIES: Final = 3
 RETRY_DELAYS: Final = [10.0, 60.0, 300.0]  # seconds: an engine that restarts needs minutes, not moments
+
+# Prefect gives its extra loggers a handler but no level, so without this the root's, WARNING, would hide the core's lines
+logging.getLogger("limo_curation").setLevel(logging.INFO)
 
 
 def stage_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -91,10 +95,11 @@ def find_or_run(stage_task: Task[..., Artifact], plan: StagePlan, **resources: A
         plan: what it is called with.
         resources: more arguments, hidden from Prefect's parameter checks (a sampler).
     """
-    is_whole = plan.store.artifact(plan.stage.name, plan.key) is not None
+    found = plan.store.artifact(plan.stage.name, plan.key)
     hidden = {name: quote(resource) for name, resource in resources.items()}
-    artifact = stage_task.with_options(refresh_cache=not is_whole)(plan, **hidden)
-    report_counts(plan.store, artifact, reused=is_whole)
+    done = stage_task.with_options(refresh_cache=found is None)(plan, **hidden)
+    artifact = found or done  # Prefect may keep a reference to the same table in another store
+    report_counts(plan.store, artifact, reused=found is not None)
     return artifact
 
 
