@@ -60,14 +60,16 @@ def generate_chains(
             finish_reason=pl.lit("recorded"),
         )
         frames.append(found.collect(engine="streaming"))
-    chains = pl.concat(frames).with_columns(
+    written = pl.concat(frames).with_columns(
         chain_id=content_ids(pl.col("problem_id"), pl.col("teacher"), pl.col("chain"))
     )
-    chains = chains.sort("chain_id", "finish_reason").unique("chain_id", keep="first", maintain_order=True)
+    # of identical chains the one that ended by itself stays: stop, recorded, length
+    in_order = written.sort("chain_id", "finish_reason", "num_tokens", descending=[False, True, False])
+    chains = in_order.unique("chain_id", keep="first", maintain_order=True)
     kept = problems.join(chains, on="problem_id", how="inner", maintain_order="left_right")
     without = problems.join(chains, on="problem_id", how="anti", maintain_order="left")
     rule = DropRule("no_chain", pl.lit(True), pl.lit(0), 1.0, pl.lit("no teacher wrote one and no source carries one"))
-    metrics = {"num_sampled_tokens": float(chains["num_tokens"].sum())}
+    metrics = {"num_sampled_tokens": float(written["num_tokens"].sum())}
     return StageResult(kept.select(list(CHAINS.columns)), dropped_rows(without, stage="generation", rule=rule), metrics)
 
 

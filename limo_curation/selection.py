@@ -6,6 +6,7 @@ The best chain of each problem competes; within a domain the highest rule scores
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 import polars as pl
@@ -54,50 +55,70 @@ def select_samples(chains: pl.DataFrame, *, config: SelectionConfig | None = Non
     """
     config = config or SelectionConfig()
     ranked = rank_chains(chains)
-    candidates = ranked.filter(caps_hold(config)).sort(BY_SCORE, descending=BEST_FIRST)
-    candidates = candidates.with_columns(domain_rank=pl.int_range(1, pl.len() + 1).over(pl.col("domain").fill_null("")))
+    candidates = ranked.filter(pl.col("problem_rank") == 1).sort(BY_SCORE, descending=BEST_FIRST)
     quotas = quotas_of(config, candidates)
-    wanted = pl.col("domain_rank") <= pl.col("domain").fill_null("").replace_strict(
-        quotas, default=0, return_dtype=pl.Int64
-    )
-    chosen = candidates.filter(wanted)
-    missing = shortfall(candidates, quotas)
-    if missing and config.when_short == "redistribute":
-        chosen = pl.concat([chosen, candidates.filter(~wanted).head(config.target_size - chosen.height)])
-    if chosen.height != config.target_size:
-        raise ShortfallError(shortfall_message(candidates, quotas, config=config))
-    marked = ranked.join(candidates.select("chain_id", "domain_rank"), on="chain_id", how="left", maintain_order="left")
-    marked = marked.with_columns(is_chosen=pl.col("chain_id").is_in(chosen["chain_id"].to_list()))
-    others, dropped = apply_rules(marked, stage="selection", rules=selection_rules(config, chosen))
-    metrics = {f"num_short_of_{domain}": float(number) for domain, number in missing.items()}
-    return StageResult(others.select(chains.columns), dropped, metrics)
+    outcome, room = fill_quotas(candidates, quotas, config=config)
+    candidates = candidates.with_columns(outcome=pl.Series(outcome, dtype=pl.String))
+    if sum(reason is None for reason in outcome) != config.target_size:
+        raise ShortfallError(shortfall_message(candidates, quotas, room, config=config))
+    lowest = candidates.filter(pl.col("outcome").is_null())["rule_score"].min()
+    rules = selection_rules(config, lowest_chosen=lowest if isinstance(lowest, float) else None)
+    marked = ranked.join(candidates.select("row", "outcome"), on="row", how="left", maintain_order="left")
+    kept, dropped = apply_rules(marked, stage="selection", rules=rules)
+    metrics = {f"num_short_of_{domain}": float(left) for domain, left in room.items() if left}
+    return StageResult(kept.select(chains.columns), dropped, metrics)
 
 
 def rank_chains(chains: pl.DataFrame) -> pl.DataFrame:
-    """Add each chain's rank among the chains of its problem, and each best chain's rank in its template and source."""
-    ordered = chains.with_row_index("row").sort(BY_SCORE, descending=BEST_FIRST)
+    """Add `row`, each chain's rank among the chains of its problem, and the best of these."""
+    ordered = chains.with_row_index("row").sort(BY_SCORE, descending=BEST_FIRST, maintain_order=True)
     ordered = ordered.with_columns(
         problem_rank=pl.int_range(1, pl.len() + 1).over("problem_id"),
         best_chain=pl.col("chain_id").first().over("problem_id"),
     )
-    best = ordered.filter(pl.col("problem_rank") == 1)
-    place = pl.int_range(1, pl.len() + 1)
-    ranks = best.select(
-        "chain_id",
-        template_rank=place.over(pl.coalesce("template_id", "chain_id")),
-        source_rank=place.over("source"),
-    )
-    return ordered.join(ranks, on="chain_id", how="left").sort("row").drop("row")
+    return ordered.sort("row")
 
 
-def caps_hold(config: SelectionConfig) -> pl.Expr:
-    """Return whether a chain is its problem's best, and within the caps of its template and source."""
-    holds = pl.col("problem_rank") == 1
-    if config.max_per_template is not None:
-        holds &= pl.col("template_rank") <= config.max_per_template
-    if config.max_per_source is not None:
-        holds &= pl.col("source_rank") <= config.max_per_source
-    return holds
+def fill_quotas(
+    candidates: pl.DataFrame, quotas: dict[str, int], *, config: SelectionConfig
+) -> tuple[list[str | None], dict[str, int]]:
+    """Go through the problems' best chains, best first, and take each for which there is room.
+
+    A cap counts the samples that were taken, so it passes over a chain only where better ones of its template or
+    source were taken. The loop is over some thousand chains that are left at the end, not over the pool.
+
+    Returns:
+        For each candidate why it was passed over, or None; and the room that is left in each domain's quota.
+    """
+    room, taken = dict(quotas), Counter[tuple[str, str]]()
+    outcome: list[str | None] = []
+    keys = candidates.select(
+        pl.col("domain").fill_null(""), pl.coalesce("template_id", "chain_id"), pl.col("source").fill_null("")
+    ).rows()
+    for domain, template, source in keys:
+        reason = None if room.get(domain, 0) else "quota_filled"
+        reason = reason or full_cap(taken, template, source, config=config)
+        outcome.append(reason)
+        if reason is None:
+            room[domain] -= 1
+            taken.update([("template", template), ("source", source)])
+    spare = sum(room.values()) if config.when_short == "redistribute" else 0
+    for place, (_, template, source) in enumerate(keys):
+        if spare and outcome[place] == "quota_filled":
+            outcome[place] = full_cap(taken, template, source, config=config)
+            if outcome[place] is None:
+                spare -= 1
+                taken.update([("template", template), ("source", source)])
+    return outcome, room
+
+
+def full_cap(taken: Counter[tuple[str, str]], template: str, source: str, *, config: SelectionConfig) -> str | None:
+    """Return the cap that a chain would exceed, or None."""
+    if config.max_per_template is not None and taken["template", template] >= config.max_per_template:
+        return "template_cap"
+    if config.max_per_source is not None and taken["source", source] >= config.max_per_source:
+        return "source_cap"
+    return None
 
 
 def quotas_of(config: SelectionConfig, candidates: pl.DataFrame) -> dict[str, int]:
@@ -110,61 +131,55 @@ def quotas_of(config: SelectionConfig, candidates: pl.DataFrame) -> dict[str, in
     return {domain: each + (place < left_over) for place, domain in enumerate(DOMAINS)}
 
 
-def shortfall(candidates: pl.DataFrame, quotas: dict[str, int]) -> dict[str, int]:
-    """Return how many samples each domain lacks, for those that lack some."""
-    present = dict(candidates.group_by(pl.col("domain").fill_null("")).len().iter_rows())
-    return {
-        domain: quota - present.get(domain, 0) for domain, quota in quotas.items() if present.get(domain, 0) < quota
-    }
-
-
-def shortfall_message(candidates: pl.DataFrame, quotas: dict[str, int], *, config: SelectionConfig) -> str:
+def shortfall_message(
+    candidates: pl.DataFrame, quotas: dict[str, int], room: dict[str, int], *, config: SelectionConfig
+) -> str:
     """Say what is missing where, and what would help."""
-    missing = shortfall(candidates, quotas)
-    table = ", ".join(
-        f"{domain or 'all'}: {quotas[domain] - lack} of {quotas[domain]}" for domain, lack in missing.items()
+    short = ", ".join(
+        f"{domain or 'all'}: {quotas[domain] - left} of {quotas[domain]}" for domain, left in room.items() if left
     )
-    enough = candidates.height >= config.target_size
-    advice = (
-        "set selection.when_short = 'redistribute' or other quotas" if enough else "widen the pool or lower the target"
-    )
+    passed_over = candidates.filter(pl.col("outcome").is_in(["template_cap", "source_cap"])).height
+    capped = f" ({passed_over} of them passed over by a cap)" if passed_over else ""
+    if config.when_short == "fail" and candidates.height - passed_over >= config.target_size:
+        advice = "set selection.when_short = 'redistribute' or other quotas"
+    else:
+        advice = (
+            "widen the pool, raise a cap or lower the target" if passed_over else "widen the pool or lower the target"
+        )
     return (
-        f"{candidates.height} problems have a chain that may be selected, target_size is {config.target_size}; "
-        f"short are {table}; {advice}"
+        f"{candidates.height} problems have a chain that may be selected{capped}, "
+        f"target_size is {config.target_size}; short are {short}; {advice}"
     )
 
 
-def selection_rules(config: SelectionConfig, chosen: pl.DataFrame) -> list[DropRule]:
-    """Return the reasons why a chain was not chosen, in the order in which they are tried."""
-    score, template_cap, source_cap = pl.col("rule_score"), config.max_per_template, config.max_per_source
-    lowest = chosen["rule_score"].min()
+def selection_rules(config: SelectionConfig, *, lowest_chosen: float | None) -> list[DropRule]:
+    """Return the reasons why a chain was not chosen."""
+    score, outcome = pl.col("rule_score"), pl.col("outcome")
+    template_cap, source_cap = config.max_per_template, config.max_per_source
     return [
         DropRule(
-            "not_best_chain",
-            pl.col("problem_rank") > 1,
-            score,
-            evidence=pl.format("{} scores higher", "best_chain"),
+            "not_best_chain", pl.col("problem_rank") > 1, score, evidence=pl.format("{} scores higher", "best_chain")
         ),
         DropRule(
             "template_cap",
-            pl.lit(template_cap is not None) & (pl.col("template_rank") > (template_cap or 0)),
-            pl.col("template_rank"),
-            float(template_cap or 0),
-            pl.col("template_id"),
+            outcome == "template_cap",
+            score,
+            None if template_cap is None else float(template_cap),
+            pl.format("better samples on template {} fill the cap", "template_id"),
         ),
         DropRule(
             "source_cap",
-            pl.lit(source_cap is not None) & (pl.col("source_rank") > (source_cap or 0)),
-            pl.col("source_rank"),
-            float(source_cap or 0),
-            pl.col("source"),
+            outcome == "source_cap",
+            score,
+            None if source_cap is None else float(source_cap),
+            pl.format("better samples of {} fill the cap", "source"),
         ),
         DropRule(
             "quota_filled",
-            ~pl.col("is_chosen"),
+            outcome == "quota_filled",
             score,
-            float(lowest) if isinstance(lowest, float) else None,
-            pl.format("number {} of the domain {}", "domain_rank", pl.col("domain").fill_null("(none)")),
+            lowest_chosen,
+            pl.format("better samples fill the quota of {}", pl.col("domain").fill_null("(no domain)")),
         ),
     ]
 

@@ -10,6 +10,7 @@ work. Beside ordinary problems the file holds planted rows (`planted.py`, `broke
 `planted.jsonl`, which no stage reads, only tests.
 """
 
+import gzip
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,9 +43,11 @@ TOPICS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """The three files of the demo's problem source."""
+    """The files of the demo's problem source."""
 
     problems: Path
+    cut_off: Path
+    """A gzip file that breaks off, of which no row can be read."""
     benchmarks: Path
     planted: Path
 
@@ -58,7 +61,7 @@ def write_demo(folder: Path, *, num_problems: int = 1200, seed: int = 0) -> Demo
         seed: Everything drawn depends on it.
 
     Returns:
-        The paths of the three files.
+        The paths of the files.
 
     Raises:
         ConfigError: There are too few problems to plant rows among, or more than the wordings can tell apart.
@@ -75,8 +78,15 @@ def write_demo(folder: Path, *, num_problems: int = 1200, seed: int = 0) -> Demo
     ids = {row: f"p{number:04d}" for number, row in enumerate(rows, start=1)}
     related = ids | {row: benchmark_id for benchmark_id, row in benchmarks.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    files = DemoFiles(folder / "problems.jsonl", folder / "benchmarks.jsonl", folder / "planted.jsonl")
+    files = DemoFiles(
+        problems=folder / "problems.jsonl",
+        cut_off=folder / "cut-off.jsonl.gz",
+        benchmarks=folder / "benchmarks.jsonl",
+        planted=folder / "planted.jsonl",
+    )
     _write_lines(files.problems, (_problem_line(row, ids[row], rng) for row in rows))
+    whole = gzip.compress(files.problems.read_bytes()[:2_000], mtime=0)
+    files.cut_off.write_bytes(whole[: len(whole) // 2])  # as a download that broke off leaves it
     _write_lines(files.benchmarks, (_benchmark_line(row, name) for name, row in benchmarks.items()))
     planted = (
         {"id": ids[row], "planted": row.planted, "of": row.source and related[row.source]}

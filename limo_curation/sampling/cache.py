@@ -1,6 +1,6 @@
 """The request cache: completions kept by content, so nothing that was sampled is paid for twice.
 
-    <store>/requests/<revision>/<digest of the keys>.parquet     one chunk of completions, written whole
+    <store>/requests/<revision>/<digest of the file>.parquet     one chunk of completions, written whole
 
 A chunk is the unit that is sampled and recorded. What was recorded is never sampled again, also after the code
 changed, on another machine, or for another stage: the strong band's attempts become chains for free where a teacher
@@ -9,6 +9,7 @@ samples with the same settings.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
@@ -16,7 +17,7 @@ from typing import Any, Final, cast
 import polars as pl
 
 from limo_curation.sampling.protocol import Completion, FinishReason, Sampler, SampleRequest
-from limo_curation.store import Store, json_digest
+from limo_curation.store import Store
 
 CACHED: Final = pl.Schema(
     {
@@ -63,8 +64,7 @@ class CachedSampler:
         ]
         buffer = io.BytesIO()
         pl.DataFrame(rows, schema=CACHED, orient="row").write_parquet(buffer, compression="zstd")
-        name = json_digest([row[0] for row in rows])[:32]
-        self.store.write_bytes(f"requests/{folder_name(revision)}/{name}.parquet", buffer.getvalue())
+        self.store.write_bytes(f"requests/{folder_name(revision)}/{chunk_name(buffer.getvalue())}", buffer.getvalue())
         return {done.request: done for done in completions}
 
     def _read(self, keys: Mapping[SampleRequest, str]) -> dict[SampleRequest, Completion]:
@@ -72,18 +72,19 @@ class CachedSampler:
         wanted = list(keys.values())
         for folder in {folder_name(self.revision(model)) for model in {request.model for request in keys}}:
             for name in self.store.list(f"requests/{folder}"):
-                rows |= {row["key"]: row for row in self._read_chunk(f"requests/{folder}/{name}", wanted)}
+                rows |= {row["key"]: row for row in self._read_chunk(folder, name, wanted)}
         return {request: completion_of(request, rows[key]) for request, key in keys.items() if key in rows}
 
-    def _read_chunk(self, path: str, wanted: Sequence[str]) -> list[dict[str, Any]]:
-        data = self.store.read_bytes(path) if path.endswith(".parquet") else None
-        if data is None:
-            return []
-        try:
-            chunk = pl.read_parquet(io.BytesIO(data)).select(list(CACHED))
-        except pl.exceptions.PolarsError:
-            return []  # a damaged chunk counts as not sampled; it is written anew under the same name
-        return chunk.filter(pl.col("key").is_in(wanted)).to_dicts()
+    def _read_chunk(self, folder: str, name: str, wanted: Sequence[str]) -> list[dict[str, Any]]:
+        data = self.store.read_bytes(f"requests/{folder}/{name}") if name.endswith(".parquet") else None
+        if data is None or name != chunk_name(data):
+            return []  # a damaged chunk counts as not sampled; the same completions are written under the same name
+        return pl.read_parquet(io.BytesIO(data)).filter(pl.col("key").is_in(wanted)).to_dicts()
+
+
+def chunk_name(data: bytes) -> str:
+    """Return the file name of a chunk, from its bytes: a single flipped bit may leave a readable file, but not this."""
+    return f"{hashlib.sha256(data).hexdigest()[:32]}.parquet"
 
 
 def completion_of(request: SampleRequest, row: Mapping[str, Any]) -> Completion:

@@ -1,11 +1,14 @@
 """The endpoint engine: OpenAI-compatible servers (vLLM among them), one or many replicas of each model.
 
-The first version: bounded concurrency, the replica with the fewest requests under way, retries on transient failures.
-An API key is read from LIMO_ENGINE_API_KEY; it stands in a request header and nowhere else.
+The first version: bounded concurrency, the replica with the fewest requests under way, retries on transient failures
+(on another replica where there is one).
+An API key is read from LIMO_ENGINE_API_KEY; it stands in a request header and nowhere else, also where a server's
+refusal repeats it.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -27,13 +30,19 @@ TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 class EndpointSampler:
     """Samples over HTTP."""
 
-    def __init__(self, urls: Mapping[str, Sequence[str]], *, max_concurrency: int, timeout_seconds: float) -> None:
-        key = os.environ.get("LIMO_ENGINE_API_KEY")
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        limits = httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency)
+    def __init__(
+        self,
+        urls: Mapping[str, Sequence[str]],
+        *,
+        max_concurrency: int,
+        timeout_seconds: float,
+        first_delay_seconds: float = FIRST_DELAY_SECONDS,
+    ) -> None:
+        self._key = os.environ.get("LIMO_ENGINE_API_KEY", "")
         self.urls = urls
         self.max_concurrency = max_concurrency
-        self._client = httpx.Client(headers=headers, timeout=timeout_seconds, limits=limits)
+        self.timeout_seconds = timeout_seconds
+        self.first_delay_seconds = first_delay_seconds
         self._under_way: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -43,23 +52,29 @@ class EndpointSampler:
 
     def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
         """Yield one completion for each request, in order; see `Sampler.sample`."""
-        with ThreadPoolExecutor(self.max_concurrency) as pool:
-            yield from pool.map(self._complete, requests)
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        limits = httpx.Limits(max_connections=self.max_concurrency, max_keepalive_connections=self.max_concurrency)
+        with (
+            httpx.Client(headers=headers, timeout=self.timeout_seconds, limits=limits) as client,
+            ThreadPoolExecutor(self.max_concurrency) as pool,
+        ):
+            yield from pool.map(functools.partial(self._complete, client), requests)
 
-    def _complete(self, request: SampleRequest) -> Completion:
-        reply = self._post(request)
-        for retry in range(NUM_TRIES - 1):
+    def _complete(self, client: httpx.Client, request: SampleRequest) -> Completion:
+        failures: Counter[str] = Counter()  # by replica, of this request
+        while True:
+            url = self._take_replica(request.model, failures)
+            reply = self._post(client, url, request)
             if isinstance(reply, Completion):
                 return reply
-            time.sleep(FIRST_DELAY_SECONDS * 2**retry)
-            reply = self._post(request)
-        if isinstance(reply, Completion):
-            return reply
+            failures[url] += 1
+            if failures.total() == NUM_TRIES:
+                break
+            time.sleep(self.first_delay_seconds * 2 ** (failures.total() - 1))
         raise TransientError(f"{request.model}: {NUM_TRIES} tries failed, the last with {reply}; is the server up?")
 
-    def _post(self, request: SampleRequest) -> Completion | str:
+    def _post(self, client: httpx.Client, url: str, request: SampleRequest) -> Completion | str:
         """Return the completion, or what failed if trying again may help."""
-        url = self._take_replica(request.model)
         body = {
             "model": request.model,
             "messages": request.messages(),
@@ -69,8 +84,8 @@ class EndpointSampler:
             "seed": request.seed,
         }
         try:
-            response = self._client.post(f"{url.rstrip('/')}/chat/completions", json=body)
-        except httpx.TransportError as error:
+            response = client.post(f"{url.rstrip('/')}/chat/completions", json=body)
+        except httpx.RequestError as error:
             return f"{type(error).__name__} at {url}"
         finally:
             with self._lock:
@@ -78,12 +93,13 @@ class EndpointSampler:
         if response.status_code in TRANSIENT_STATUS:
             return f"status {response.status_code} at {url}"
         if not response.is_success:
-            raise ConfigError(f"{url} refuses {request.model}: {response.status_code} {response.text[:300]}")
+            words = response.text.replace(self._key, "***") if self._key else response.text
+            raise ConfigError(f"{url} refuses {request.model}: {response.status_code} {words[:300]}")
         return completion_from(request, response)
 
-    def _take_replica(self, model: str) -> str:
+    def _take_replica(self, model: str, failures: Mapping[str, int]) -> str:
         with self._lock:
-            url = min(self.urls[model], key=lambda one: self._under_way[one])
+            url = min(self.urls[model], key=lambda one: (failures.get(one, 0), self._under_way[one]))
             self._under_way[url] += 1
         return url
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from limo_curation.errors import ConfigError, TableError
+from limo_curation.ingestion import clean
 from limo_curation.sampling.protocol import Completion, SampleRequest
 from limo_curation.source_config import Source
 from limo_curation.sources import file_digests, read_source
@@ -46,19 +47,23 @@ class RecordedSampler:
 
 
 def read_completions(source: Source) -> pl.DataFrame:
-    """Return `model`, `question` and `completion` of a source.
+    """Return `model`, `question` (as ingestion writes it) and `completion` of a source.
 
     Raises:
         ConfigError: the column map lacks one of them.
-        TableError: a file or row can't be read. Mend it; a recording with holes would rate problems wrongly.
+        TableError: a file or row can't be read, or lacks a value. Mend it: without the row, the attempts behind it
+            would move up.
     """
     missing = [name for name in COLUMNS if name not in source.columns]
     if missing:
         raise ConfigError(f"source {source.name!r}: columns.{missing[0]} is missing; name the source's column for it")
     wanted: dict[str, pl.DataType] = {source.columns[name]: pl.String() for name in COLUMNS}
-    frames: list[pl.DataFrame] = []
+    frames = [pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))]
     for batch in read_source(source, wanted, batch_rows=50_000):
         if batch.bad:
             raise TableError(batch.bad[0].message)
+        holes = batch.frame.filter(pl.any_horizontal(pl.col(list(wanted)).is_null()))["row_number"]
+        if holes.len():
+            raise TableError(f"source {source.name!r}: row {holes[0]} of {batch.file} lacks {', '.join(wanted)}: null")
         frames.append(batch.frame.select(pl.col(source.columns[name]).alias(name) for name in COLUMNS))
-    return pl.concat(frames).drop_nulls()
+    return pl.concat(frames).with_columns(clean(pl.col("question")))

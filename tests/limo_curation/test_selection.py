@@ -81,11 +81,11 @@ def test_configured_quotas_leave_out_domains_without_one() -> None:
     assert set(reasons(result).values()) == {"quota_filled"}
 
 
-def test_ledger_gives_score_lowest_chosen_score_and_rank() -> None:
+def test_ledger_gives_the_score_and_the_lowest_chosen_score() -> None:
     result = select(*each_domain(2), target_size=6)
     row = result.dropped.filter(pl.col("chain_id") == "c101").row(0, named=True)
     assert (row["drop_reason"], row["value"], row["threshold"]) == ("quota_filled", 0.89, 0.9)
-    assert row["evidence"] == "number 2 of the domain geometry"
+    assert row["evidence"] == "better samples fill the quota of geometry"
 
 
 # -- one chain for each problem ----------------------------------------------------------------------------------------
@@ -126,7 +126,12 @@ def test_template_cap_keeps_the_best_of_each_template() -> None:
     result = select(*rows, target_size=3, quotas={"algebra": 3}, max_per_template=2)
     assert chosen(result) == ["c003", "c004", "c009"]
     row = result.dropped.filter(pl.col("chain_id") == "c002").row(0, named=True)
-    assert (row["drop_reason"], row["value"], row["threshold"], row["evidence"]) == ("template_cap", 3.0, 2.0, "same")
+    assert (row["drop_reason"], row["value"], row["threshold"], row["evidence"]) == (
+        "template_cap",
+        0.2,
+        2.0,
+        "better samples on template same fill the cap",
+    )
 
 
 def test_second_chain_of_a_problem_does_not_fill_a_cap() -> None:
@@ -149,6 +154,13 @@ def test_source_cap_holds_over_all_domains() -> None:
     result = select(*rows, target_size=3, when_short="redistribute", max_per_source=2)
     assert chosen(result) == ["c000", "c007", "c100"]
     assert set(reasons(result).values()) == {"source_cap"}
+
+
+def test_a_cap_counts_the_samples_that_were_taken_not_those_that_competed() -> None:
+    same = [chain(number, score=1 - number / 100, source="big") for number in range(1, 6)]  # all of algebra
+    other = [chain(20, "geometry", 0.1, source="big"), chain(21, "geometry", 0.05, source="small")]
+    result = select(*same, *other, target_size=2, quotas={"algebra": 1, "geometry": 1}, max_per_source=2)
+    assert chosen(result) == ["c001", "c020"]
 
 
 # -- shortfall ---------------------------------------------------------------------------------------------------------
@@ -194,7 +206,7 @@ def test_without_any_domain_the_best_of_all_are_chosen() -> None:
     rows = [chain(number, None, number / 10) for number in range(1, 6)]
     result = select(*rows, target_size=2)
     assert chosen(result) == ["c004", "c005"]
-    assert result.dropped["evidence"].str.ends_with("of the domain (none)").all()
+    assert result.dropped["evidence"].str.ends_with("the quota of (no domain)").all()
 
 
 def test_without_any_domain_a_shortfall_names_all() -> None:
