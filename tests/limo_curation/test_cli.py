@@ -106,16 +106,18 @@ def test_doctor_writes_to_a_store_elsewhere_and_leaves_nothing():
     assert store.list("") == []
 
 
-def test_demo_passes_the_exit_status_through(monkeypatch: pytest.MonkeyPatch):
+def test_demo_passes_the_exit_status_through_and_prints_the_two_lines_last(monkeypatch: pytest.MonkeyPatch):
     started: list[list[str]] = []
 
-    def run(command: list[str], *, check: bool) -> subprocess.CompletedProcess[str]:
+    def run(command: list[str], *, check: bool, stdout: int, encoding: str) -> subprocess.CompletedProcess[str]:
         started.append(command)
-        return subprocess.CompletedProcess(command, 3)
+        return subprocess.CompletedProcess(command, 3, "report: a.html\ndataset: b\n")
 
     monkeypatch.setattr(cli.subprocess, "run", run)
     monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: object())
-    assert call("demo").exit_code == 3
+    done = call("demo")
+    assert done.exit_code == 3
+    assert done.stdout.splitlines()[-2:] == ["report: a.html", "dataset: b"]
     assert started == [[sys.executable, "-m", "flows.curate", "demo"]]
 
 
