@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any, cast
 
-# must stand before Prefect is imported; a deployment sets them in its job variables
-os.environ.setdefault("PREFECT_TASKS_RUNNER_THREAD_POOL_MAX_WORKERS", str(os.cpu_count() or 1))
+# must stand before Prefect is imported; a deployment sets the first two in its job variables
 os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "limo_curation")
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # the core also logs outside of runs
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
 from prefect import flow, get_run_logger
+from prefect.settings import get_current_settings
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from limo_curation.config import (
     DecontaminationConfig,
@@ -60,9 +62,12 @@ from tasks.selection import selection as select
 from tasks.verification import verification as verify
 
 NUM_TABLES = 13  # stages and side tables that a whole run puts on record; only the progress bar counts them
+# Prefect's own default is a thread for every part, all at once
+NUM_THREADS = get_current_settings().tasks.runner.thread_pool_max_workers or os.cpu_count()
+THREADS = cast("Any", ThreadPoolTaskRunner[Any](max_workers=NUM_THREADS))
 
 
-@flow(name="curate", flow_run_name="curate-{profile}")
+@flow(name="curate", flow_run_name="curate-{profile}", task_runner=THREADS)
 def curate(
     profile: str = "demo",
     ingestion: IngestionConfig | None = None,

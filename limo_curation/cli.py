@@ -66,8 +66,9 @@ def demo() -> None:
     if importlib.util.find_spec("prefect") is None:
         raise ConfigError('the demo needs Prefect and the local engine: pip install "limo-curation[flows,local]"')
     # its log goes on to the terminal; the two lines that it prints are held back, so that they stand last
-    command = [sys.executable, "-m", "flows.curate", "demo"]
-    finished = subprocess.run(command, check=False, stdout=subprocess.PIPE, encoding="utf-8")
+    finished = subprocess.run(
+        [sys.executable, "-m", "flows.curate", "demo"], check=False, stdout=subprocess.PIPE, encoding="utf-8"
+    )
     typer.echo(finished.stdout, nl=False)
     raise typer.Exit(finished.returncode)
 

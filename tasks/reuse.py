@@ -26,7 +26,7 @@ from limo_curation.store import Artifact, Manifest, Store
 NUM_RETRIES: Final = 3
 RETRY_DELAYS: Final = [10.0, 60.0, 300.0]  # seconds: an engine that restarts needs minutes, not moments
 
-# Prefect gives its extra loggers a handler but no level, so without this the root's, WARNING, would hide the core's lines
+# Prefect gives an extra logger its handler but not its level: the root's, WARNING, would hide the core's lines
 logging.getLogger("limo_curation").setLevel(logging.INFO)
 
 
