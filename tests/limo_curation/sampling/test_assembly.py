@@ -1,0 +1,103 @@
+"""The run file decides which engine stands below the cache and the ledger, and whether there is one at all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limo_curation.config import (
+    DecontaminationConfig,
+    DifficultyConfig,
+    EngineConfig,
+    GenerationConfig,
+    IngestionConfig,
+    RunConfig,
+    Solver,
+)
+from limo_curation.errors import BudgetError
+from limo_curation.sampling.assembly import assemble_sampler, engine_of
+from limo_curation.sampling.endpoint import EndpointSampler
+from limo_curation.sampling.recorded import RecordedSampler
+from limo_curation.sampling.transformers_engine import TransformersSampler
+from limo_curation.source_config import Source
+from limo_curation.store import Store
+from tests.counting_engine import request
+
+ADA = Solver(model="ada", num_attempts=8, max_tokens=50)
+ENDPOINT = EngineConfig(kind="endpoint", urls={"ada": ("http://127.0.0.1:9/v1",)}, batch_size=5, max_total_tokens=70)
+POOL = Source(path="pool.jsonl", name="pool", columns={"question": "q", "answer": "a"})
+TOLD = Source(path="told.jsonl", name="told", columns={"question": "q", "chain": "c"})
+
+
+def config(**sections: Any) -> RunConfig:
+    given: dict[str, Any] = {
+        "difficulty": DifficultyConfig(enabled=False),
+        "generation": GenerationConfig(recorded=(TOLD,)),
+        "engine": ENDPOINT,
+    }
+    return RunConfig(
+        profile="test",
+        ingestion=IngestionConfig(sources=(POOL,)),
+        decontamination=DecontaminationConfig(enabled=False),
+        **(given | sections),
+    )
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {},
+        {"difficulty": DifficultyConfig(use_published_rates=True)},
+        {"difficulty": DifficultyConfig(enabled=False, weak=(ADA,), strong=ADA)},
+    ],
+)
+def test_run_that_samples_nothing_needs_no_engine(tmp_path: Path, sections: dict[str, Any]) -> None:
+    assert assemble_sampler(config(**sections), Store(str(tmp_path))) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"generation": GenerationConfig(teachers=(ADA,))},
+        {"difficulty": DifficultyConfig(weak=(ADA,))},
+        {"difficulty": DifficultyConfig(strong=ADA)},
+    ],
+)
+def test_cache_stands_above_the_ledger_and_the_ledger_above_the_engine(
+    tmp_path: Path, sections: dict[str, Any]
+) -> None:
+    cached, metered = assemble_sampler(config(**sections), Store(str(tmp_path)))
+    assert cached is not None
+    assert metered is not None
+    assert cached.engine is metered
+    assert isinstance(metered.engine, EndpointSampler)
+    assert (cached.chunk_size, metered.max_total_tokens) == (5, 70)
+
+
+def test_run_files_engine_is_the_one_that_is_made(tmp_path: Path) -> None:
+    (tmp_path / "told.jsonl").write_text(json.dumps({"m": "ada", "q": "q", "c": "c"}) + "\n")
+    columns = {"model": "m", "question": "q", "completion": "c"}
+    told = Source(path=str(tmp_path / "told.jsonl"), name="told", columns=columns)
+    assert isinstance(engine_of(EngineConfig(kind="recorded", completions=(told,))), RecordedSampler)
+    assert isinstance(engine_of(EngineConfig()), TransformersSampler)
+    endpoint = engine_of(ENDPOINT)
+    assert isinstance(endpoint, EndpointSampler)
+    assert (endpoint.max_concurrency, endpoint.timeout_seconds) == (64, 3_600)
+
+
+def test_assembled_sampler_keeps_the_budget_and_the_cache(tmp_path: Path) -> None:
+    (tmp_path / "told.jsonl").write_text(json.dumps({"m": "ada", "q": "q", "c": "from the recording"}) + "\n")
+    columns = {"model": "m", "question": "q", "completion": "c"}
+    told = Source(path=str(tmp_path / "told.jsonl"), name="told", columns=columns)
+    engine = EngineConfig(kind="recorded", completions=(told,), max_total_tokens=1)
+    cached, metered = assemble_sampler(
+        config(engine=engine, generation=GenerationConfig(teachers=(ADA,))), Store(str(tmp_path / "store"))
+    )
+    assert cached is not None
+    assert metered is not None
+    assert [done.text for done in cached.sample([request("q")])] == ["from the recording"]
+    metered.completion_tokens["ada"] += 1  # the budget is spent from here on
+    assert [done.text for done in cached.sample([request("q")])] == ["from the recording"]
+    with pytest.raises(BudgetError):
+        list(cached.sample([request("q", seed=1)]))
