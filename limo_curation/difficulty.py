@@ -43,11 +43,15 @@ class Tally:
     weak_num_undecided: int = 0
     weak_solved_at: str | None = None
     strong_solver: str | None = None
-    strong_num_attempts: int | None = None
-    strong_num_solved: int | None = None
-    strong_num_undecided: int | None = None
-    strong_num_truncated: int | None = None
+    strong_num_attempts: int = 0
+    strong_num_solved: int = 0
+    strong_num_undecided: int = 0
+    strong_num_truncated: int = 0
     other_answers: Counter[str] = field(default_factory=Counter[str])
+
+    def strong_count(self, number: int) -> int | None:
+        """Return a strong count, or None where no strong solver was asked."""
+        return None if self.strong_solver is None else number
 
 
 def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: Sampler | None = None) -> StageResult:
@@ -112,8 +116,6 @@ def try_strong(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyCo
     waiting = [tally for tally in tallies if tally.weak_solved_at is None]
     for tally in waiting:
         tally.strong_solver = solver_name(solver)
-        tally.strong_num_attempts = tally.strong_num_solved = 0
-        tally.strong_num_undecided = tally.strong_num_truncated = 0
     for first in range(0, solver.num_attempts, config.attempts_per_round):
         attempts = range(first, min(first + config.attempts_per_round, solver.num_attempts))
         asked = [tally for tally in waiting for _ in attempts]
@@ -121,7 +123,7 @@ def try_strong(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyCo
         for tally, completion, (verdict, answer) in zip(asked, completions, grade(asked, completions), strict=True):
             num_tokens += completion.num_completion_tokens
             count_strong(tally, completion, verdict, answer, max_solved=config.max_solved)
-        waiting = [tally for tally in waiting if (tally.strong_num_solved or 0) <= config.max_solved]
+        waiting = [tally for tally in waiting if tally.strong_num_solved <= config.max_solved]
         logger.info("%s, attempt %d: %d problems are still open", solver_name(solver), attempts[-1] + 1, len(waiting))
     return num_tokens
 
@@ -130,12 +132,12 @@ def count_strong(
     tally: Tally, completion: Completion, verdict: Verdict, answer: str | None, *, max_solved: int
 ) -> None:
     """Add one strong attempt to a tally, unless the problem was decided by an earlier one."""
-    if (tally.strong_num_solved or 0) > max_solved:
+    if tally.strong_num_solved > max_solved:
         return
-    tally.strong_num_attempts = (tally.strong_num_attempts or 0) + 1
-    tally.strong_num_solved = (tally.strong_num_solved or 0) + (verdict is Verdict.EQUAL)
-    tally.strong_num_undecided = (tally.strong_num_undecided or 0) + (verdict is Verdict.UNDECIDED)
-    tally.strong_num_truncated = (tally.strong_num_truncated or 0) + (completion.finish_reason == "length")
+    tally.strong_num_attempts += 1
+    tally.strong_num_solved += verdict is Verdict.EQUAL
+    tally.strong_num_undecided += verdict is Verdict.UNDECIDED
+    tally.strong_num_truncated += completion.finish_reason == "length"
     if verdict is Verdict.DIFFERENT and answer is not None:
         tally.other_answers[answer] += 1
 
@@ -174,10 +176,10 @@ def add_counts(problems: pl.DataFrame, tallies: Sequence[Tally], *, config: Diff
                 "weak_num_undecided": tally.weak_num_undecided,
                 "weak_solved_at": tally.weak_solved_at,
                 "strong_solver": tally.strong_solver,
-                "strong_num_attempts": tally.strong_num_attempts,
-                "strong_num_solved": tally.strong_num_solved,
-                "strong_num_undecided": tally.strong_num_undecided,
-                "strong_num_truncated": tally.strong_num_truncated,
+                "strong_num_attempts": tally.strong_count(tally.strong_num_attempts),
+                "strong_num_solved": tally.strong_count(tally.strong_num_solved),
+                "strong_num_undecided": tally.strong_count(tally.strong_num_undecided),
+                "strong_num_truncated": tally.strong_count(tally.strong_num_truncated),
                 "other_answer": max(tally.other_answers, key=lambda one: (tally.other_answers[one], one), default=None),
                 "other_votes": max(tally.other_answers.values(), default=0),
             }
