@@ -39,6 +39,12 @@ class IngestionConfig(StageConfig):
     batch_rows: Count = 50_000
     """Rows that are decoded at a time (ours: bounds the memory)."""
 
+    @model_validator(mode="after")
+    def _is_needed(self) -> Self:
+        if not self.enabled:
+            raise ValueError("enabled: ingestion can't be switched off, since nothing else reads the sources")
+        return self
+
     def key_fields(self) -> dict[str, Any]:
         """Return the sources without their places and the batch size, which do not change the rows."""
         return {"sources": [source.key_fields() for source in self.sources]}

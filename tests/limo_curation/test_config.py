@@ -128,6 +128,7 @@ def test_value_on_the_bound_is_accepted(section: type[BaseModel], key: str, valu
         (AxisWeights, {"elaboration": 0.31}, "add up to 1.01, not to 1"),
         (AxisWeights, {"elaboration": 0.0}, "add up to 0.7, not to 1"),
         (SelectionConfig, {"enabled": False}, "selection can't be switched off"),
+        (IngestionConfig, {"enabled": False, "sources": (POOL,)}, "ingestion can't be switched off"),
         (SelectionConfig, {"quotas": {"algebra": 1}, "target_size": 2}, "quotas add up to 1, target_size is 2"),
         (SelectionConfig, {"quotas": {"logic": 2}, "target_size": 2}, "Input should be 'algebra'"),
         (PublishingConfig, {"tag": "v1"}, "tag is set, but repo_id is not"),
