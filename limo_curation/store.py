@@ -122,14 +122,7 @@ class Store:
         manifest = self.manifest(stage, key)
         if manifest is None or not all(self.part_is_whole(stage, key, part) for part in manifest.parts):
             return None
-        return Artifact(
-            uri=self.entry_uri(stage, key),
-            stage=stage,
-            key=key,
-            table=manifest.table,
-            digest=manifest.digest,
-            rows=manifest.rows_kept,
-        )
+        return self._artifact_of(manifest)
 
     def manifest(self, stage: str, key: str) -> Manifest | None:
         """Return an entry's manifest; None if there is none, or it is unreadable or belongs to something else."""
@@ -168,21 +161,14 @@ class Store:
         self.write_bytes(f"{stage}/{key}/parts/{name}", part.model_dump_json(indent=1).encode())
 
     def commit(self, manifest: Manifest) -> Artifact:
-        """Write the manifest, and remove files that no part of it names (left by an interrupted attempt).
-
-        Raises:
-            TableError: a part's file is gone or damaged between its commit and now; running the stage again redoes it.
-        """
+        """Write the manifest, and remove files that no part of it names (left by an interrupted attempt)."""
         stage, key = manifest.stage, manifest.key
         for half in ("kept", "dropped"):
             named = {(part.kept if half == "kept" else part.dropped).name for part in manifest.parts}
             for name in set(self.list(f"{stage}/{key}/{half}")) - named:
                 self.remove(f"{stage}/{key}/{half}/{name}")
         self.write_bytes(f"{stage}/{key}/manifest.json", manifest.model_dump_json(indent=1).encode())
-        artifact = self.artifact(stage, key)
-        if artifact is None:
-            raise TableError(f"{self.entry_uri(stage, key)}: a part was damaged while it was committed; run it again")
-        return artifact
+        return self._artifact_of(manifest)
 
     def write_table(self, stage: str, key: str, half: str, name: str, frame: pl.DataFrame) -> FileRecord:
         """Write one Parquet file of an entry and return its record. The same frame gives the same bytes."""
@@ -252,6 +238,16 @@ class Store:
     def remove(self, path: str) -> None:
         """Delete a file or a folder with all below it."""
         self.fs.rm(f"{self.root}/{path}", recursive=True)
+
+    def _artifact_of(self, manifest: Manifest) -> Artifact:
+        return Artifact(
+            uri=self.entry_uri(manifest.stage, manifest.key),
+            stage=manifest.stage,
+            key=manifest.key,
+            table=manifest.table,
+            digest=manifest.digest,
+            rows=manifest.rows_kept,
+        )
 
     def _file_is_whole(self, stage: str, key: str, half: str, record: FileRecord) -> bool:
         digest, size = hashlib.sha256(), 0
