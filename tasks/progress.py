@@ -43,7 +43,8 @@ class Progress:
     def finish(self) -> RunRecord:
         """Put the whole run on record."""
         record = self.record(finished=True)
-        save_record(self._store, record)
+        if record != self._finished:
+            save_record(self._store, record)
         self.show(100.0, f"{self.name}: all stages are done")
         return record
 

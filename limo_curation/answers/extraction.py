@@ -2,11 +2,12 @@ r"""Find the final answer of a reasoning text, in time linear in its length.
 
     <think> ... so \boxed{12}? No, the sign is wrong. </think> The value is \boxed{-12}.      ->  -12
     ... 3 + 4 = 7\n#### 7                                                                      ->  7
+    ... 3 + 4 = 7\nA: 7                                                                        ->  7
     ... 所以答案是 $\frac{1}{2}$。                                                              ->  \frac{1}{2}
 
 Which one counts where there are several: the last box that is closed and not empty; a box goes before a `####` line,
-and that before a phrase such as "the answer is". Text inside a thinking block counts only where nothing stands after
-the block.
+that before a last line `A: ...`, and that before a phrase such as "the answer is". Text inside a thinking block counts
+only where nothing stands after the block.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ BOX_JOIN: Final = re.compile(
     r"(?:[\s$,;]|\\[()\[\],;]|\\q?quad|\\(?:text|mathrm)\{[\s,]*(?:and|or)?[\s,]*\}|\b(?:and|or)\b|和|或|、|，)*"
 )
 MARKED_LINE: Final = re.compile(r"####[ \t]*([^\n]*)")
+LAST_LINE: Final = re.compile(r"A:[ \t]*(\S.*)")
 PHRASE: Final = re.compile(
     r"\banswer\s{0,3}(?:is|are|:|=)(?=\W)\s{0,3}:?|答案\s{0,3}(?:是|为|：|:)\s{0,3}[:：]?", re.IGNORECASE
 )
@@ -88,8 +90,11 @@ def joined_boxes(text: str, boxes: list[tuple[int, int, str]]) -> str | None:
 
 
 def marked_line(text: str) -> str | None:
-    """Return what stands behind the last `####` (how GSM8K marks its answers)."""
+    """Return what stands behind the last `####` or in a last line `A: ...` (how GSM8K's texts mark their answers)."""
     lines = MARKED_LINE.findall(text)
+    if not lines:
+        last = LAST_LINE.fullmatch(text[-MAX_PHRASE_CHARACTERS:].rstrip().rpartition("\n")[2])
+        lines = [last[1]] if last else []
     answer = lines[-1].strip() if lines else ""
     return answer if 0 < len(answer) <= MAX_PHRASE_CHARACTERS else None
 

@@ -93,3 +93,17 @@ def test_any_text_is_survived(text: str) -> None:
 @given(st.text(alphabet=st.characters(exclude_characters="\\{}", exclude_categories=["Cs"]), min_size=1))
 def test_what_is_boxed_is_found(held: str) -> None:
     assert extract_answer(f"so \\boxed{{{held}}} holds") == (held.strip() or None)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("He has 3 + 4 = 7 pens.\nA: 7", "7"),
+        ("He has 3 + 4 = 7 pens.\nA: 1,200 \n", "1,200"),
+        ("A: 7\nB: 8\nBoth fit.", None),  # not the last line
+        ("Let point A: 7 be given.", None),  # not a line of its own
+        ("The answer is 8.\n#### 9\nA: 7", "9"),
+    ],
+)
+def test_a_last_line_that_is_marked_as_the_answer_counts(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer
