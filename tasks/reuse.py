@@ -72,6 +72,9 @@ def do_part(plan: StagePlan, stage: str, start: int, stop: int) -> None:
 
 def in_parts(plan: StagePlan) -> Artifact:
     """Do a row stage's missing parts as mapped tasks, on whatever task runner the flow has, and commit it."""
+    artifact = plan.store.artifact(plan.stage.name, plan.key)
+    if artifact is not None:  # finished before, by a Prefect that this one knows nothing of
+        return artifact
     starts_and_stops = missing_parts(plan)
     if starts_and_stops:
         starts, stops = zip(*starts_and_stops, strict=True)

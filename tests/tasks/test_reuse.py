@@ -16,6 +16,7 @@ from prefect import flow, task
 from limo_curation.config import StageConfig
 from limo_curation.errors import TableError, TransientError
 from limo_curation.ledger import StageResult
+from limo_curation.runner import run_stage
 from limo_curation.stage import RowStage, StagePlan, plan_stage
 from limo_curation.store import Artifact, Manifest, Store
 from limo_curation.tables import DROPPED, PROBLEMS
@@ -67,6 +68,17 @@ def plan_of(folder: Path, echo: Echo, *, num_rows: int = 100, part_rows: int = 4
 @flow(name="echo", retries=0)
 def echo_flow(plan: StagePlan) -> Artifact:
     return find_or_run(echo_in_parts, plan)
+
+
+def test_a_stage_finished_under_another_prefect_is_taken_as_it_is(tmp_path: Path) -> None:
+    echo = Echo()
+    plan = plan_of(tmp_path, echo)
+    finished = run_stage(plan)  # no Prefect knows of it
+    files = {file: file.stat().st_mtime_ns for file in Path(finished.uri).rglob("*") if file.is_file()}
+    num_calls = len(echo.first_rows)
+    assert in_parts(plan) == finished
+    assert len(echo.first_rows) == num_calls
+    assert {file: file.stat().st_mtime_ns for file in Path(finished.uri).rglob("*") if file.is_file()} == files
 
 
 # -- the key and the line of counts ------------------------------------------------------------------------------------
