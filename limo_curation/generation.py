@@ -16,7 +16,7 @@ from limo_curation.ledger import DropRule, StageResult, dropped_rows
 from limo_curation.sampling import Sampler
 from limo_curation.sampling.protocol import request_for, solver_name
 from limo_curation.stage import RowStage
-from limo_curation.store import content_ids
+from limo_curation.store import chain_ids
 from limo_curation.tables import CHAINS, RATED
 
 logger = logging.getLogger(__name__)
@@ -60,9 +60,7 @@ def generate_chains(
             finish_reason=pl.lit("recorded"),
         )
         frames.append(found.collect(engine="streaming"))
-    written = pl.concat(frames).with_columns(
-        chain_id=content_ids(pl.col("problem_id"), pl.col("teacher"), pl.col("chain"))
-    )
+    written = pl.concat(frames).with_columns(chain_id=chain_ids())
     # of identical chains the one that ended by itself stays: stop, recorded, length
     in_order = written.sort("chain_id", "finish_reason", "num_tokens", descending=[False, True, False])
     chains = in_order.unique("chain_id", keep="first", maintain_order=True)

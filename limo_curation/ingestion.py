@@ -17,7 +17,7 @@ from limo_curation.ledger import DropRule, apply_rules
 from limo_curation.source_config import PublishedRate, Source
 from limo_curation.sources import BadRow, file_digests, read_source
 from limo_curation.stage import StageMetrics, StageWriter, TableStage
-from limo_curation.store import Store, content_ids
+from limo_curation.store import Store, chain_ids, content_ids
 from limo_curation.tables import BENCHMARKS, DROPPED, PROBLEMS, RECORDED_CHAINS, Table
 
 DROP_REASONS: Final = ("missing_field", "unreadable_row", "unreadable_file")
@@ -161,11 +161,6 @@ def clean(text: pl.Expr) -> pl.Expr:
 def problem_ids(question: pl.Expr) -> pl.Expr:
     """Return the identity of a question: white space is folded, case and signs count."""
     return content_ids(question.str.replace_all(r"\s+", " ").str.strip_chars())
-
-
-def chain_ids() -> pl.Expr:
-    """Return the identity of a chain: its problem, teacher and text."""
-    return content_ids(pl.col("problem_id"), pl.col("teacher"), pl.col("chain"))
 
 
 def published(rate: PublishedRate | None) -> dict[str, pl.Expr]:

@@ -38,7 +38,7 @@ def run_stage(plan: StagePlan, *, num_workers: int = 1, **resources: Any) -> Art
     artifact = plan.store.artifact(plan.stage.name, plan.key)
     if artifact is not None:
         return artifact
-    if isinstance(plan.stage, TableStage) and is_switched_on(plan):
+    if isinstance(plan.stage, TableStage) and plan.config.enabled:
         return run_table(plan, **resources)
     with ThreadPoolExecutor(num_workers) as pool:
         futures = [
@@ -76,7 +76,7 @@ def run_part(plan: StagePlan, start: int, stop: int, **resources: Any) -> PartRe
     wall, cpu = time.perf_counter(), time.process_time()
     _, *others = plan.inputs
     part = read_rows(plan, start, stop)
-    if is_switched_on(plan):
+    if plan.config.enabled:
         side = {name: plan.store.scan(plan.inputs[name]) for name in others}
         result = plan.stage.run(part, **side, config=plan.config, **resources)
         if not isinstance(result, StageResult):
@@ -123,13 +123,8 @@ def commit_parts(plan: StagePlan) -> Artifact:
     return commit(plan, [finished[part] for part in wanted])
 
 
-def is_switched_on(plan: StagePlan) -> bool:
-    """Return whether the run file has the stage on; a stage that is off passes its rows through."""
-    return plan.config.enabled
-
-
 def pass_through(part: pl.DataFrame, writes: Table) -> StageResult:
-    """Keep every row; the columns that the stage would have added are null."""
+    """Keep every row of a stage that is switched off; the columns that the stage would have added are null."""
     added = [pl.lit(None, dtype).alias(name) for name, dtype in writes.schema.items() if name not in part.columns]
     return StageResult(part.with_columns(added).select(list(writes.columns)), DROPPED.empty())
 

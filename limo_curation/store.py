@@ -308,6 +308,11 @@ def content_ids(*texts: pl.Expr) -> pl.Expr:
     return joined.chash.sha2_256().str.slice(0, 20)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]
 
 
+def chain_ids() -> pl.Expr:
+    """Return the identity of a chain, recorded or generated: its problem, teacher and text."""
+    return content_ids(pl.col("problem_id"), pl.col("teacher"), pl.col("chain"))
+
+
 def json_digest(value: Any) -> str:
     """Return the SHA-256 of a JSON value, 64 hex digits, the same for any order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
