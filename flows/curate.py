@@ -23,24 +23,26 @@ from prefect.settings import get_current_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from limo_curation.config import (
-    DecontaminationConfig,
-    DeduplicationConfig,
     DifficultyConfig,
-    DomainsConfig,
     EngineConfig,
     ExecutionConfig,
     GenerationConfig,
-    IngestionConfig,
     JudgingConfig,
-    NoveltyConfig,
     PublishingConfig,
     RunConfig,
-    ScreeningConfig,
     SelectionConfig,
     VerificationConfig,
 )
 from limo_curation.errors import CurationError
 from limo_curation.presets import load_config
+from limo_curation.problem_config import (
+    DecontaminationConfig,
+    DeduplicationConfig,
+    DomainsConfig,
+    IngestionConfig,
+    NoveltyConfig,
+    ScreeningConfig,
+)
 from limo_curation.publishing.hub import token_from_environment
 from limo_curation.sampling.assembly import assemble_sampler
 from limo_curation.store import Store

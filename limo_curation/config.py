@@ -7,125 +7,23 @@ arXiv 2502.03387, "ours" is a choice of this project where the paper says nothin
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from limo_curation.problem_config import (
+    DecontaminationConfig,
+    DeduplicationConfig,
+    Domain,
+    DomainsConfig,
+    IngestionConfig,
+    NoveltyConfig,
+    ScreeningConfig,
+    StageConfig,
+)
 from limo_curation.source_config import Count, Section, Source
 
-Domain = Literal[
-    "algebra", "geometry", "number_theory", "combinatorics", "probability_and_statistics", "calculus_and_analysis"
-]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class StageConfig(Section):
-    """What every stage's section has."""
-
-    enabled: bool = True
-
-    def key_fields(self) -> dict[str, Any]:
-        """Return the settings that change the stage's result: they are part of its key in the store."""
-        return self.model_dump(mode="json")
-
-
-# -- sources -----------------------------------------------------------------------------------------------------------
-
-
-class IngestionConfig(StageConfig):
-    """Candidate problems."""
-
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
-    batch_rows: Count = 50_000
-    """Rows that are decoded at a time (ours: bounds the memory)."""
-
-    @model_validator(mode="after")
-    def _is_needed(self) -> Self:
-        if not self.enabled:
-            raise ValueError("enabled: ingestion can't be switched off, since nothing else reads the sources")
-        return self
-
-    def key_fields(self) -> dict[str, Any]:
-        """Return the sources without their places and the batch size, which do not change the rows."""
-        return {"sources": [source.key_fields() for source in self.sources]}
-
-
-# -- problems ----------------------------------------------------------------------------------------------------------
-
-ScreeningRule = Literal[
-    "empty_question",
-    "too_short",
-    "too_long",
-    "no_gold_answer",
-    "unparsable_gold",
-    "needs_figure",
-    "multi_part",
-    "proof",
-    "multiple_choice",
-    "yes_no_answer",
-    "unsupported_language",
-]
-ALL_SCREENING_RULES: tuple[ScreeningRule, ...] = get_args(ScreeningRule)
-
-
-class ScreeningConfig(StageConfig):
-    """Which problems are usable at all. Every number is ours: LIMO names none."""
-
-    rules: tuple[ScreeningRule, ...] = ALL_SCREENING_RULES
-    min_characters: Count = 20
-    max_characters: Count = 4_000
-    max_answer_characters: Count = 200
-
-    @model_validator(mode="after")
-    def _bounds_are_ordered(self) -> Self:
-        if self.min_characters >= self.max_characters:
-            raise ValueError("min_characters must be below max_characters")
-        return self
-
-
-class DeduplicationConfig(StageConfig):
-    """MinHash over character n-grams (ours: LIMO describes no deduplication)."""
-
-    threshold: Annotated[float, Field(gt=0, le=1)] = 0.7
-    """Jaccard similarity from which two texts are near-duplicates (0.7: the usual setting of the field)."""
-    ngram_size: Count = 5
-    num_perm: Annotated[int, Field(ge=16)] = 128
-    """Permutations of a signature (datasketch's default)."""
-    seed: Annotated[int, Field(ge=1)] = 1
-
-
-class DecontaminationConfig(StageConfig):
-    """Which problems stand in a benchmark. LIMO: n-gram match against all benchmarks; n and threshold are ours."""
-
-    benchmarks: tuple[Source, ...] = ()
-    ngram_size: Count = 8
-    """Words to an n-gram (s1 and Open-R1 use 8); each Han character counts as a word."""
-    min_containment: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of the benchmark item's n-grams that a problem holds to be called contaminated."""
-
-    @model_validator(mode="after")
-    def _has_something_to_compare_with(self) -> Self:
-        if self.enabled and not self.benchmarks:
-            raise ValueError("benchmarks is empty: name the sets that must not leak, or set enabled = false")
-        return self
-
-    def key_fields(self) -> dict[str, Any]:
-        """Return the thresholds; the benchmarks' rows are an input table with a digest of its own."""
-        return self.model_dump(mode="json", exclude={"benchmarks"})
-
-
-class NoveltyConfig(StageConfig):
-    """Problems on common templates (the same words with other numbers) are dropped; the number is ours."""
-
-    max_template_count: Count = 20
-
-
-class DomainsConfig(StageConfig):
-    """The six domains; a source's label decides where a map for it is given."""
-
-    labels: dict[str, Domain] = Field(default={})
-    """The source's own label, in lower case, to one of the six."""
-    trusted_label_kinds: tuple[str, ...] = ("human",)
 
 
 # -- engines -----------------------------------------------------------------------------------------------------------

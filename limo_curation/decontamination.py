@@ -13,8 +13,8 @@ from typing import Final
 import polars as pl
 import polars_hash as plh
 
-from limo_curation.config import DecontaminationConfig
 from limo_curation.ledger import DropRule, StageResult, dropped_rows
+from limo_curation.problem_config import DecontaminationConfig
 from limo_curation.stage import RowStage
 from limo_curation.tables import CLUSTERED, DROPPED
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from limo_curation.config import DeduplicationConfig
 from limo_curation.ledger import DropRule, dropped_rows
+from limo_curation.problem_config import DeduplicationConfig
 from limo_curation.stage import StageMetrics, StageWriter, TableStage
 from limo_curation.store import Artifact, Store
 from limo_curation.tables import CLUSTERED, DROPPED, SCREENED

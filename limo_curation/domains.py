@@ -11,8 +11,8 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.config import DomainsConfig
 from limo_curation.ledger import StageResult
+from limo_curation.problem_config import DomainsConfig
 from limo_curation.stage import RowStage
 from limo_curation.tables import CLASSIFIED, DOMAINS, DROPPED, TEMPLATED
 

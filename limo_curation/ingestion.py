@@ -11,9 +11,9 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.config import IngestionConfig
 from limo_curation.errors import ConfigError
 from limo_curation.ledger import DropRule, apply_rules
+from limo_curation.problem_config import IngestionConfig
 from limo_curation.source_config import PublishedRate, Source
 from limo_curation.sources import BadRow, file_digests, read_source
 from limo_curation.stage import StageMetrics, StageWriter, TableStage

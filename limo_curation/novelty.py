@@ -9,8 +9,8 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.config import NoveltyConfig
 from limo_curation.ledger import DropRule, apply_rules
+from limo_curation.problem_config import NoveltyConfig
 from limo_curation.stage import StageMetrics, StageWriter, TableStage
 from limo_curation.store import Artifact, Store, content_ids
 from limo_curation.tables import CLUSTERED, TEMPLATED

@@ -21,6 +21,7 @@ FLOOR_MODULES: Final = (
     "config",
     "errors",
     "ledger",
+    "problem_config",
     "provenance",
     "runner",
     "source_config",

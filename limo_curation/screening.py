@@ -11,8 +11,8 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.config import ALL_SCREENING_RULES, ScreeningConfig, ScreeningRule
 from limo_curation.ledger import DropRule, StageResult, apply_rules
+from limo_curation.problem_config import ALL_SCREENING_RULES, ScreeningConfig, ScreeningRule
 from limo_curation.stage import RowStage
 from limo_curation.tables import PROBLEMS, SCREENED
 

@@ -20,9 +20,9 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.config import StageConfig
 from limo_curation.errors import StageError
 from limo_curation.ledger import StageResult
+from limo_curation.problem_config import StageConfig
 from limo_curation.provenance import source_digest
 from limo_curation.store import (
     STORE_FORMAT,

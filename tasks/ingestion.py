@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prefect import task
 
-from limo_curation.config import ExecutionConfig, IngestionConfig
+from limo_curation.config import ExecutionConfig
 from limo_curation.ingestion import BENCHMARK_INGESTION, CHAIN_INGESTION, INGESTION, content_of_sources
+from limo_curation.problem_config import IngestionConfig
 from limo_curation.source_config import Source
 from limo_curation.stage import StagePlan, TableStage, plan_stage
 from limo_curation.store import Artifact, Store

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prefect import task
 
-from limo_curation.config import ExecutionConfig, ScreeningConfig
+from limo_curation.config import ExecutionConfig
+from limo_curation.problem_config import ScreeningConfig
 from limo_curation.screening import SCREENING
 from limo_curation.stage import StagePlan, plan_stage
 from limo_curation.store import Artifact, Store

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from limo_curation.config import StageConfig
+from limo_curation.problem_config import StageConfig
 from limo_curation.runner import run_stage
 from limo_curation.stage import Stage, StageWriter, TableStage, plan_stage
 from limo_curation.store import Artifact, Manifest, Store, json_digest

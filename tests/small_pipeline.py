@@ -8,18 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from limo_curation.config import (
-    DecontaminationConfig,
-    DeduplicationConfig,
     DifficultyConfig,
-    DomainsConfig,
     GenerationConfig,
-    IngestionConfig,
     JudgingConfig,
-    NoveltyConfig,
-    ScreeningConfig,
     SelectionConfig,
     Solver,
-    StageConfig,
     VerificationConfig,
 )
 from limo_curation.decontamination import DECONTAMINATION
@@ -30,6 +23,15 @@ from limo_curation.generation import GENERATION
 from limo_curation.ingestion import BENCHMARK_INGESTION, CHAIN_INGESTION, INGESTION, content_of_sources
 from limo_curation.judging.rules import JUDGING
 from limo_curation.novelty import NOVELTY
+from limo_curation.problem_config import (
+    DecontaminationConfig,
+    DeduplicationConfig,
+    DomainsConfig,
+    IngestionConfig,
+    NoveltyConfig,
+    ScreeningConfig,
+    StageConfig,
+)
 from limo_curation.runner import run_stage
 from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.screening import SCREENING

@@ -8,26 +8,28 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from limo_curation.config import (
-    ALL_SCREENING_RULES,
     AxisWeights,
-    DecontaminationConfig,
-    DeduplicationConfig,
     DifficultyConfig,
-    Domain,
-    DomainsConfig,
     EngineConfig,
     GenerationConfig,
-    IngestionConfig,
     JudgingConfig,
-    NoveltyConfig,
     PublishingConfig,
     RunConfig,
-    ScreeningConfig,
     SelectionConfig,
     Solver,
     VerificationConfig,
 )
 from limo_curation.errors import ConfigError
+from limo_curation.problem_config import (
+    ALL_SCREENING_RULES,
+    DecontaminationConfig,
+    DeduplicationConfig,
+    Domain,
+    DomainsConfig,
+    IngestionConfig,
+    NoveltyConfig,
+    ScreeningConfig,
+)
 from limo_curation.source_config import Source
 from limo_curation.tables import DOMAINS
 

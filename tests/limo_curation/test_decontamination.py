@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limo_curation.config import DecontaminationConfig
 from limo_curation.decontamination import DECONTAMINATION, find_contaminated
+from limo_curation.problem_config import DecontaminationConfig
 from limo_curation.source_config import Source
 from limo_curation.tables import BENCHMARKS, CLUSTERED
 from tests.rows import rows_of, run_on

@@ -11,7 +11,6 @@ from datasketch import MinHash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from limo_curation.config import DeduplicationConfig
 from limo_curation.deduplication import (
     DEDUPLICATION,
     choose_representatives,
@@ -19,6 +18,7 @@ from limo_curation.deduplication import (
     ngrams,
     signatures,
 )
+from limo_curation.problem_config import DeduplicationConfig
 from limo_curation.tables import CLUSTERED, SCREENED
 from tests.rows import Outcome, rows_of, run_on
 

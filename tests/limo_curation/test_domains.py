@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limo_curation.config import DomainsConfig
 from limo_curation.domains import DOMAIN_STAGE, PATTERNS, classify_domains, classify_problems
+from limo_curation.problem_config import DomainsConfig
 from limo_curation.tables import CLASSIFIED, DOMAINS, TEMPLATED
 from tests.rows import rows_of, run_on
 

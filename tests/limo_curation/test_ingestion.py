@@ -14,7 +14,6 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limo_curation.config import IngestionConfig
 from limo_curation.errors import ConfigError, TableError, TransientError
 from limo_curation.ingestion import (
     BENCHMARK_INGESTION,
@@ -23,6 +22,7 @@ from limo_curation.ingestion import (
     content_of_sources,
     problem_ids,
 )
+from limo_curation.problem_config import IngestionConfig
 from limo_curation.runner import run_stage
 from limo_curation.source_config import PublishedRate, Source
 from limo_curation.stage import TableStage, plan_stage

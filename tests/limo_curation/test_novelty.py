@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from limo_curation.config import NoveltyConfig
 from limo_curation.novelty import NOVELTY
+from limo_curation.problem_config import NoveltyConfig
 from limo_curation.tables import CLUSTERED, TEMPLATED
 from tests.rows import rows_of, run_on
 

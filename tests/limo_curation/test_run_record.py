@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from limo_curation.config import ExecutionConfig, ScreeningConfig
+from limo_curation.config import ExecutionConfig
 from limo_curation.errors import TableError
+from limo_curation.problem_config import ScreeningConfig
 from limo_curation.run_record import (
     collect_garbage,
     drop_reasons,

@@ -10,11 +10,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from limo_curation.config import IngestionConfig, ScreeningConfig, StageConfig
 from limo_curation.errors import StageError
 from limo_curation.ingestion import INGESTION, content_of_sources
 from limo_curation.ledger import DropRule, StageResult, dropped_rows
 from limo_curation.novelty import NOVELTY
+from limo_curation.problem_config import IngestionConfig, ScreeningConfig, StageConfig
 from limo_curation.runner import missing_parts, run_part, run_stage
 from limo_curation.screening import SCREENING
 from limo_curation.source_config import Source
@@ -26,7 +26,8 @@ from tests.small_pipeline import bytes_of, run_pipeline, write_sources
 KILLED = """
 import os, signal, sys
 from limo_curation import screening
-from limo_curation.config import IngestionConfig, ScreeningConfig, Source
+from limo_curation.config import Source
+from limo_curation.problem_config import IngestionConfig, ScreeningConfig
 from limo_curation.ingestion import INGESTION, content_of_sources
 from limo_curation.runner import run_stage
 from limo_curation.stage import RowStage, plan_stage

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limo_curation.config import ALL_SCREENING_RULES, ScreeningConfig, ScreeningRule
+from limo_curation.problem_config import ALL_SCREENING_RULES, ScreeningConfig, ScreeningRule
 from limo_curation.screening import SCREENING, screen_problems
 from limo_curation.tables import PROBLEMS, SCREENED
 from tests.rows import rows_of, run_on

@@ -13,9 +13,9 @@ pytest.importorskip("prefect", reason="Prefect is not installed (extra `flows`)"
 
 from prefect import flow, task
 
-from limo_curation.config import StageConfig
 from limo_curation.errors import TableError, TransientError
 from limo_curation.ledger import StageResult
+from limo_curation.problem_config import StageConfig
 from limo_curation.runner import run_stage
 from limo_curation.stage import RowStage, StagePlan, plan_stage
 from limo_curation.store import Artifact, Manifest, Store

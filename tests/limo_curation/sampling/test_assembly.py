@@ -6,16 +6,9 @@ from typing import Any
 
 import pytest
 
-from limo_curation.config import (
-    DecontaminationConfig,
-    DifficultyConfig,
-    EngineConfig,
-    GenerationConfig,
-    IngestionConfig,
-    RunConfig,
-    Solver,
-)
+from limo_curation.config import DifficultyConfig, EngineConfig, GenerationConfig, RunConfig, Solver
 from limo_curation.errors import BudgetError
+from limo_curation.problem_config import DecontaminationConfig, IngestionConfig
 from limo_curation.sampling.assembly import assemble_sampler, engine_of
 from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.recorded import RecordedSampler
