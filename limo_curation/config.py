@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from limo_curation.catalogue import NamedChains
 from limo_curation.problem_config import (
     DecontaminationConfig,
     DeduplicationConfig,
@@ -99,7 +100,8 @@ class GenerationConfig(StageConfig):
     """Reasoning chains: from teachers, and from sources that carry some."""
 
     teachers: tuple[Solver, ...] = ()
-    recorded: tuple[Source, ...] = ()
+    recorded: NamedChains = ()
+    """Names of the catalogue (`deployments/chains/`), tables, or both."""
 
     @model_validator(mode="after")
     def _has_chains(self) -> Self:

@@ -39,7 +39,9 @@ PROBLEM_SHAPE: Final = Shape(PROBLEMS, (*TEXT_COLUMNS, "domain_label_kind"), ("q
 BENCHMARK_SHAPE: Final = Shape(
     BENCHMARKS, ("benchmark_id", "benchmark", "question", "answer"), ("question",), "benchmark item"
 )
-CHAIN_SHAPE: Final = Shape(RECORDED_CHAINS, ("question", "teacher", "chain", "steps", "origin"), ("question",), "chain")
+CHAIN_SHAPE: Final = Shape(
+    RECORDED_CHAINS, ("question", "teacher", "chain", "chains", "steps", "origin"), ("question",), "chain"
+)
 
 
 def ingest_problems(*, config: IngestionConfig, store: Store, out: StageWriter) -> StageMetrics:

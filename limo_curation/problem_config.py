@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from limo_curation.catalogue import NamedSources
 from limo_curation.source_config import Count, Section, Source
 
 Domain = Literal[
@@ -29,7 +30,8 @@ class StageConfig(Section):
 class IngestionConfig(StageConfig):
     """Candidate problems."""
 
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    sources: Annotated[NamedSources, Field(min_length=1)]
+    """Names of the catalogue (`deployments/sources/`), tables, or both."""
     batch_rows: Count = 50_000
     """Rows that are decoded at a time (ours: bounds the memory)."""
 

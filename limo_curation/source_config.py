@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from limo_curation.errors import ConfigError
 
@@ -29,6 +29,22 @@ class PublishedRate(Section):
     """Columns of the source and the text that each must start with; other rows carry no rate."""
 
 
+class RowFilter(Section):
+    """Which rows of a source are candidates at all; the others are dropped as `left_out_by_source`."""
+
+    column: str
+    one_of: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """The column's value, as text, is one of these."""
+    below: float | None = None
+    """The column's value, as a number, is smaller than this."""
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> Self:
+        if (self.one_of is None) == (self.below is None):
+            raise ValueError(f"the filter of column {self.column!r} needs either one_of or below")
+        return self
+
+
 class Source(Section):
     """Files of one format and the columns in them that we read; `columns` maps our names to the source's."""
 
@@ -43,6 +59,18 @@ class Source(Section):
     domain_label_kind: Literal["human", "mixed", "llm"] | None = None
     """Licence, and who gave the domain labels, where the files have no column for it."""
     published_rate: PublishedRate | None = None
+    answer_from: Literal["boxed"] | None = None
+    """boxed: where a row has no answer, it is what the last \\boxed{} of its `source_solution` holds."""
+    keep_where: tuple[RowFilter, ...] = ()
+    """Rows that do not meet every one of these are left out, on record."""
+    teacher: str | None = None
+    """Chains: who wrote them, where the files have no column for it."""
+
+    @model_validator(mode="after")
+    def _has_the_solution_that_holds_the_answer(self) -> Self:
+        if self.answer_from is not None and "source_solution" not in self.columns:
+            raise ValueError("answer_from = 'boxed' reads the solution: name its column as columns.source_solution")
+        return self
 
     def location(self) -> str:
         """Return the path with its environment variables filled in.
