@@ -19,9 +19,13 @@ from typing import Final
 PACKAGE: Final = "limo_curation"
 FLOOR_MODULES: Final = (
     "config",
+    "digests",
     "errors",
     "ledger",
+    "parts",
+    "plan",
     "problem_config",
+    "progress",
     "provenance",
     "runner",
     "source_config",

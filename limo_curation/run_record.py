@@ -293,5 +293,5 @@ def entries(store: Store) -> Iterator[tuple[str, str, bool]]:
             if not ENTRY_KEY.fullmatch(key):
                 continue
             content = store.list(f"{stage}/{key}")
-            if "manifest.json" in content or "parts" in content or "kept" in content:
+            if not {"manifest.json", "parts", "kept", "work"}.isdisjoint(content):
                 yield stage, key, "manifest.json" in content

@@ -6,25 +6,24 @@ A stage that is switched off passes its rows through.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextvars import copy_context
 from functools import partial
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
+from limo_curation.digests import add_digests, id_digest
 from limo_curation.errors import StageError
 from limo_curation.ledger import StageResult
+from limo_curation.parts import InputPart, all_parts, clock, find_part, input_part, part_key, scan_part, write_part
+from limo_curation.progress import Progress
 from limo_curation.provenance import library_versions, source_digest
-from limo_curation.stage import StagePlan, StageWriter, TableStage, check_promises, main_id, write_part
-from limo_curation.store import STORE_FORMAT, Artifact, Manifest, PartRecord, add_digests, id_digest
+from limo_curation.stage import NO_METRICS, StagePlan, StageWriter, TableStage, check_promises, main_id
+from limo_curation.store import STORE_FORMAT, Artifact, Manifest, PartRecord
 from limo_curation.tables import DROPPED, Table
-
-NO_METRICS: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 def run_stage(plan: StagePlan, *, num_workers: int = 1, **resources: Any) -> Artifact:
@@ -40,31 +39,27 @@ def run_stage(plan: StagePlan, *, num_workers: int = 1, **resources: Any) -> Art
         return artifact
     if isinstance(plan.stage, TableStage) and plan.config.enabled:
         return run_table(plan, **resources)
+    missing = missing_parts(plan)
+    progress = Progress(plan.stage.name)
+    progress.start(sum(part.rows for part in missing))
     with ThreadPoolExecutor(num_workers) as pool:
-        futures = [
+        rows_of = {
             # each part in a copy of the caller's context, so that its log lines find the run they belong to
-            pool.submit(copy_context().run, partial(run_part, plan, start, stop, **resources))
-            for start, stop in missing_parts(plan)
-        ]
-        for future in futures:
+            pool.submit(copy_context().run, partial(run_part, plan, part.start, part.stop, **resources)): part.rows
+            for part in missing
+        }
+        for future in as_completed(rows_of):
             future.result()
+            progress.advance(rows_of[future])
     return commit_parts(plan)
 
 
 # -- row stages ------------------------------------------------------------------------------------------------------
 
 
-def all_parts(plan: StagePlan) -> list[tuple[int, int]]:
-    """Return the row ranges [start, stop) of the stage's parts; an empty input is one empty part."""
-    rows = 0 if plan.main_input is None else plan.main_input.rows
-    starts = range(0, rows, plan.part_rows) if rows else range(1)
-    return [(start, min(start + plan.part_rows, rows)) for start in starts]
-
-
-def missing_parts(plan: StagePlan) -> list[tuple[int, int]]:
-    """Return the row ranges that no whole part covers yet."""
-    finished = {(part.start, part.stop) for part in plan.store.finished_parts(plan.stage.name, plan.key)}
-    return [part for part in all_parts(plan) if part not in finished]
+def missing_parts(plan: StagePlan) -> list[InputPart]:
+    """Return the parts that have to be computed; what another entry holds is taken over first."""
+    return [part for part in all_parts(plan) if find_part(plan, part.start, part.stop) is None]
 
 
 def run_part(plan: StagePlan, start: int, stop: int, **resources: Any) -> PartRecord:
@@ -73,9 +68,9 @@ def run_part(plan: StagePlan, start: int, stop: int, **resources: Any) -> PartRe
     Raises:
         StageError: the stage broke its contract.
     """
-    wall, cpu = time.perf_counter(), time.process_time()
+    since = clock()
     _, *others = plan.inputs
-    part = read_rows(plan, start, stop)
+    part = scan_part(plan, input_part(plan.main_manifest(), start, stop)).collect()
     if plan.config.enabled:
         side = {name: plan.store.scan(plan.inputs[name]) for name in others}
         result = plan.stage.run(part, **side, config=plan.config, **resources)
@@ -84,29 +79,8 @@ def run_part(plan: StagePlan, start: int, stop: int, **resources: Any) -> PartRe
     else:
         result = pass_through(part, plan.stage.writes)
     check_promises(plan.stage, result, ids_in=part[main_id(plan.stage)])
-    record = write_part(
-        plan, start, stop, result.kept, result.dropped, rows_in=part.height, metrics=result.metrics, since=(wall, cpu)
-    )
-    plan.store.commit_part(plan.stage.name, plan.key, record)
-    return record
-
-
-def read_rows(plan: StagePlan, start: int, stop: int) -> pl.DataFrame:
-    """Read rows [start, stop) of the main input, opening only the files that hold some of them."""
-    artifact = plan.main_input
-    manifest = None if artifact is None else plan.store.manifest(artifact.stage, artifact.key)
-    if artifact is None or manifest is None:
-        raise StageError(f"{plan.stage.name}: its input {artifact.uri if artifact else ''} is gone from the store")
-    indices: list[int] = []
-    first_row, offset = 0, 0
-    for index, part in enumerate(manifest.parts):
-        if offset < stop and offset + part.kept.rows > start:
-            if not indices:
-                first_row = offset
-            indices.append(index)
-        offset += part.kept.rows
-    rows = plan.store.scan_parts(manifest, indices, plan.stage.reads)
-    return rows.slice(start - first_row, stop - start).collect()
+    key = part_key(plan, start, stop)
+    return write_part(plan, start, stop, result, rows_in=part.height, since=since, part_key=key)
 
 
 def commit_parts(plan: StagePlan) -> Artifact:
@@ -115,12 +89,16 @@ def commit_parts(plan: StagePlan) -> Artifact:
     Raises:
         StageError: a part is missing.
     """
-    finished = {(part.start, part.stop): part for part in plan.store.finished_parts(plan.stage.name, plan.key)}
     wanted = all_parts(plan)
-    absent = [part for part in wanted if part not in finished]
-    if absent:
-        raise StageError(f"{plan.stage.name}: {len(absent)} of {len(wanted)} parts are missing, first {absent[0]}")
-    return commit(plan, [finished[part] for part in wanted])
+    found = [find_part(plan, part.start, part.stop) for part in wanted]
+    finished = [part for part in found if part is not None]
+    if len(finished) < len(wanted):
+        first = wanted[found.index(None)]
+        raise StageError(
+            f"{plan.stage.name}: {len(wanted) - len(finished)} of {len(wanted)} parts are missing, "
+            f"the first is rows {first.start} to {first.stop}"
+        )
+    return commit(plan, finished)
 
 
 def pass_through(part: pl.DataFrame, writes: Table) -> StageResult:
@@ -133,7 +111,7 @@ def pass_through(part: pl.DataFrame, writes: Table) -> StageResult:
 
 
 def run_table(plan: StagePlan, **resources: Any) -> Artifact:
-    """Do a table stage from its beginning and commit it.
+    """Do a table stage, which finds what an earlier attempt finished, and commit it.
 
     Raises:
         StageError: the stage broke its contract.
@@ -144,12 +122,28 @@ def run_table(plan: StagePlan, **resources: Any) -> Artifact:
         raise StageError(f"{plan.stage.name}: the function returned {type(metrics).__name__}, not its metrics")
     parts = writer.finish()
     if plan.stage.reads is None:
-        rows_out = sum(part.rows_in for part in parts)
-        if rows_out != writer.rows_in:
-            raise StageError(f"{plan.stage.name}: {writer.rows_in} rows read, {rows_out} kept or dropped")
-    else:
+        check_counts(plan, writer, parts)
+    elif writer.writes_in_order:
         check_ids_of_table(plan, parts)
+    else:
+        check_coverage(plan, parts)
     return commit(plan, parts, metrics=metrics)
+
+
+def check_counts(plan: StagePlan, writer: StageWriter, parts: list[PartRecord]) -> None:
+    """Check that ingestion kept or dropped what it counted; whole parts were checked one by one."""
+    rows_out = sum(part.rows_in for part in parts)
+    if writer.writes_in_order and rows_out != writer.rows_in:
+        raise StageError(f"{plan.stage.name}: {writer.rows_in} rows read, {rows_out} kept or dropped")
+
+
+def check_coverage(plan: StagePlan, parts: list[PartRecord]) -> None:
+    """Check that whole parts, each checked when it was written, cover every row of the input once."""
+    ends = [0, *(part.stop for part in parts)]
+    starts = [*(part.start for part in parts), 0 if plan.main_input is None else plan.main_input.rows]
+    for stop, start in zip(ends, starts, strict=True):
+        if stop != start:
+            raise StageError(f"{plan.stage.name}: a part ends at row {stop} of the input, the next begins at {start}")
 
 
 def check_ids_of_table(plan: StagePlan, parts: list[PartRecord]) -> None:
@@ -162,15 +156,12 @@ def check_ids_of_table(plan: StagePlan, parts: list[PartRecord]) -> None:
 
     ids_out = total(f"{base}/kept/{part.kept.name}" for part in parts)
     ids_out += total(f"{base}/dropped/{part.dropped.name}" for part in parts)
-    source = plan.main_input
-    manifest = None if source is None else plan.store.manifest(source.stage, source.key)
-    if source is None or manifest is None:
-        raise StageError(f"{name}: its input is gone from the store")
+    source = plan.main_manifest()
     source_base = plan.store.entry_uri(source.stage, source.key)
-    ids_in = total(f"{source_base}/kept/{part.kept.name}" for part in manifest.parts)
+    ids_in = total(f"{source_base}/kept/{part.kept.name}" for part in source.parts)
     if ids_in != ids_out % 2**64:
         rows_out = sum(part.rows_in for part in parts)
-        raise StageError(f"{name}: {source.rows} rows in, {rows_out} out, or other rows than came in")
+        raise StageError(f"{name}: {source.rows_kept} rows in, {rows_out} out, or other rows than came in")
 
 
 # -- both kinds -------------------------------------------------------------------------------------------------------
@@ -207,6 +198,7 @@ def commit(plan: StagePlan, parts: list[PartRecord], *, metrics: Mapping[str, fl
             metrics=dict(sorted(totals.items())),
             config=plan.config.model_dump(mode="json"),
             inputs={name: artifact.digest for name, artifact in plan.inputs.items()},
+            extra_inputs=dict(plan.extra_inputs),
             source_digest=source_digest(plan.stage.run.__module__),
             libraries=library_versions(),
             parts=tuple(parts),

@@ -1,119 +1,41 @@
-"""The stage contract: what a stage is, what it promises, and what identifies its result.
-
-A stage is a plain function of one of two kinds, described by a small value beside it:
-
-* a **row stage** takes one part and returns kept and dropped rows; parts run in any order, on any worker;
-* a **table stage** sees the whole table and writes both halves through a `StageWriter`.
+"""The stage contract: what every stage promises, and what a table stage writes through.
 
 Every stage promises columns as declared, a known reason for each dropped row, and that every input row is kept or
-dropped. `runner.py` turns a stage into a committed artifact.
+dropped. `plan.py` says what a stage is, `parts.py` how its result is kept in parts, and `runner.py` turns a stage into
+a committed artifact.
 """
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 import polars as pl
+from pydantic import ValidationError
 
+from limo_curation.digests import id_digest
 from limo_curation.errors import StageError
 from limo_curation.ledger import StageResult
-from limo_curation.problem_config import StageConfig
-from limo_curation.provenance import source_digest
-from limo_curation.store import (
-    STORE_FORMAT,
-    Artifact,
-    FileRecord,
-    PartRecord,
-    Store,
-    frame_digest,
-    id_digest,
-    json_digest,
-    part_name,
-)
-from limo_curation.tables import DROPPED, Table
+from limo_curation.parts import InputPart, all_parts, clock, find_part, input_part, part_key, scan_part, write_part
+from limo_curation.plan import DEFAULT_PART_ROWS, RowStage, Stage, StageMetrics, StagePlan, TableStage, plan_stage
+from limo_curation.progress import Progress
+from limo_curation.store import FileRecord, PartRecord
+from limo_curation.tables import DROPPED
 
-DEFAULT_PART_ROWS: Final = 100_000  # design: parts of about 100k rows, some tens of MB each
+__all__ = [
+    "DEFAULT_PART_ROWS",
+    "InputPart",
+    "RowStage",
+    "Stage",
+    "StageMetrics",
+    "StagePlan",
+    "StageWriter",
+    "TableStage",
+    "plan_stage",
+]  # all that a stage's module needs, from one place
 
-StageMetrics = dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class RowStage:
-    """A stage whose function turns one part into kept and dropped rows."""
-
-    name: str
-    reads: Table
-    writes: Table
-    drop_reasons: tuple[str, ...]
-    run: Callable[..., StageResult]
-
-
-@dataclass(frozen=True, slots=True)
-class TableStage:
-    """A stage whose function needs the whole table. `reads` is None for ingestion, which reads files."""
-
-    name: str
-    reads: Table | None
-    writes: Table
-    drop_reasons: tuple[str, ...]
-    run: Callable[..., StageMetrics]
-
-
-Stage = RowStage | TableStage
-
-
-@dataclass(frozen=True, slots=True)
-class StagePlan:
-    """One stage, its inputs and config, and where its result stands: all that a worker needs to do a part of it."""
-
-    stage: Stage
-    inputs: Mapping[str, Artifact]
-    config: StageConfig
-    store: Store
-    key: str
-    part_rows: int
-
-    @property
-    def main_input(self) -> Artifact | None:
-        """The table whose rows are kept or dropped: the first input (none for ingestion)."""
-        return next(iter(self.inputs.values()), None)
-
-
-def plan_stage(
-    stage: Stage,
-    inputs: Mapping[str, Artifact],
-    *,
-    config: StageConfig,
-    store: Store,
-    part_rows: int = DEFAULT_PART_ROWS,
-    extra_inputs: Mapping[str, str] = MappingProxyType({}),
-) -> StagePlan:
-    """Compute a stage's key, which says where its result stands.
-
-    Args:
-        stage: the stage.
-        inputs: the tables it reads by parameter name; the first is the one whose rows are accounted for.
-        config: the stage's section of the run file.
-        store: where results are.
-        part_rows: rows to a part (does not change the result, so it is not in the key).
-        extra_inputs: digests of what else the result depends on (source files, model revisions).
-    """
-    key = json_digest(
-        {
-            "stage": stage.name,
-            "source": source_digest(stage.run.__module__),
-            "config": config.key_fields(),
-            "inputs": {name: artifact.digest for name, artifact in inputs.items()} | dict(extra_inputs),
-            "writes": {name: str(dtype) for name, dtype in stage.writes.schema.items()},
-            "format": STORE_FORMAT,
-        }
-    )[:32]
-    return StagePlan(stage, dict(inputs), config, store, key, part_rows)
+NO_METRICS: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 # -- what every stage promises ----------------------------------------------------------------------------------------
@@ -157,52 +79,111 @@ def check_promises(stage: Stage, result: StageResult, *, ids_in: pl.Series) -> N
         raise StageError(f"{stage.name}: {ids_in.len()} rows in, {ids_out.len()} out; not accounted for: {lost}")
 
 
-def write_part(
-    plan: StagePlan,
-    start: int,
-    stop: int,
-    kept: pl.DataFrame,
-    dropped: pl.DataFrame,
-    *,
-    rows_in: int,
-    metrics: Mapping[str, float],
-    since: tuple[float, float],
-) -> PartRecord:
-    """Write both halves of a part and return its record."""
-    name = part_name(start, stop)
-    files: dict[str, FileRecord] = {
-        half: plan.store.write_table(plan.stage.name, plan.key, half, name, frame)
-        for half, frame in (("kept", kept), ("dropped", dropped))
-    }
-    reasons: dict[str, int] = dict(sorted(Counter(dropped["drop_reason"].to_list()).items()))
-    return PartRecord(
-        start=start,
-        stop=stop,
-        rows_in=rows_in,
-        kept=files["kept"],
-        dropped=files["dropped"],
-        kept_digest=frame_digest(kept),
-        dropped_digest=frame_digest(dropped),
-        reasons=reasons,
-        metrics=dict(metrics),
-        wall_seconds=time.perf_counter() - since[0],
-        cpu_seconds=time.process_time() - since[1],
-    )
-
-
 class StageWriter:
-    """Takes both halves of a table stage as frames of any size and writes them as parts of bounded size."""
+    """What a table stage writes through: whole parts, which are found again, or frames in order, which are not.
+
+    A stage whose parts follow its input goes through `input_parts`, asks `find_part` for each and calls `write_part`
+    for those that are not there: killed at any moment it resumes, and on a pool that has grown it does the new parts
+    only. A stage whose output is small or has no parts of its own calls `write`, and starts again from its beginning.
+    """
 
     def __init__(self, plan: StagePlan) -> None:
         self.plan = plan
-        self.parts: list[PartRecord] = []
+        self.progress = Progress(plan.stage.name)
         self.rows_in = 0
+        """Rows that ingestion counted, whose input is no table."""
+        self.writes_in_order = False
+        self._parts: dict[tuple[int, int], PartRecord] = {}
         self._kept: list[pl.DataFrame] = []
         self._dropped: list[pl.DataFrame] = []
-        self._since = (time.perf_counter(), time.process_time())
+        self._num_flushed = 0
+        self._since = clock()
+
+    # -- whole parts -------------------------------------------------------------------------------------------------
+
+    def input_parts(self) -> list[InputPart]:
+        """Return the parts of the main input in order; one of them becomes one part of the result."""
+        return all_parts(self.plan)
+
+    def scan_part(self, part: InputPart) -> pl.LazyFrame:
+        """Return the rows of one of the `input_parts`."""
+        return scan_part(self.plan, part)
+
+    def checkpoint(self, name: str, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """Return a result that concerns the whole table, from the entry if an attempt that was killed left it there.
+
+        Args:
+            name: a file's name, one for each result of the stage.
+            compute: computes it; the same inputs and config have to give the same frame.
+        """
+        stage, key, store = self.plan.stage.name, self.plan.key, self.plan.store
+        text = store.read_bytes(f"{stage}/{key}/work/{name}.json")
+        try:
+            frame = store.read_table(stage, key, "work", FileRecord.model_validate_json(text or b""))
+        except ValidationError:
+            frame = None
+        if frame is None:
+            frame = compute()
+            record = store.write_table(stage, key, "work", name, frame)
+            store.write_bytes(f"{stage}/{key}/work/{name}.json", record.model_dump_json(indent=1).encode())
+        return frame
+
+    def find_part(self, start: int, stop: int, *, depends_on: str = "") -> PartRecord | None:
+        """Return the record of a part that need not be computed, or None; a part that is found belongs to the result.
+
+        Args:
+            start: first row of the input (ingestion: any number that orders its parts).
+            stop: behind the last one.
+            depends_on: a digest of all that the part's bytes depend on beyond its own rows of the input.
+        """
+        record = find_part(self.plan, start, stop, depends_on=depends_on)
+        if record is not None:
+            self._add(record)
+        return record
+
+    def write_part(
+        self,
+        start: int,
+        stop: int,
+        kept: pl.DataFrame,
+        dropped: pl.DataFrame,
+        *,
+        rows_in: int | None = None,
+        depends_on: str = "",
+        metrics: Mapping[str, float] = NO_METRICS,
+    ) -> PartRecord:
+        """Check both halves of a part and commit it.
+
+        Args:
+            start: first row of the input (ingestion: any number that orders its parts).
+            stop: behind the last one.
+            kept: the rows that are kept.
+            dropped: the ledger of the others.
+            rows_in: rows that were read, for ingestion, whose numbers may be no rows; else stop - start.
+            depends_on: as for `find_part`.
+            metrics: what was measured on this part; they are added up over the parts.
+
+        Raises:
+            StageError: columns or reasons are not as declared, or a row of the input is neither kept nor dropped.
+        """
+        stage, result = self.plan.stage, StageResult(kept, dropped, dict(metrics))
+        rows_in = stop - start if rows_in is None else rows_in
+        if stage.reads is None:
+            check_columns(stage, kept, dropped)
+            if kept.height + dropped.height != rows_in:
+                raise StageError(f"{stage.name}: {rows_in} rows read, {kept.height + dropped.height} kept or dropped")
+        else:
+            part = input_part(self.plan.main_manifest(), start, stop)
+            check_promises(stage, result, ids_in=self.scan_part(part).select(main_id(stage)).collect().to_series())
+        wanted = part_key(self.plan, start, stop, depends_on=depends_on)
+        record = write_part(self.plan, start, stop, result, rows_in=rows_in, since=self._since, part_key=wanted)
+        self._add(record)
+        return record
+
+    # -- frames in order ---------------------------------------------------------------------------------------------
 
     def count_input(self, rows: int) -> None:
-        """Add to the rows that were read; ingestion calls this, whose input is no table."""
+        """Add to the rows that were read; for a stage whose input is no table and that calls `write`."""
         self.rows_in += rows
 
     def write(self, kept: pl.DataFrame, dropped: pl.DataFrame) -> None:
@@ -212,16 +193,27 @@ class StageWriter:
             StageError: columns or reasons are not the declared ones.
         """
         check_columns(self.plan.stage, kept, dropped)
+        self.writes_in_order = True
         self._kept.append(kept)
         self._dropped.append(dropped)
         while sum(frame.height for frame in self._kept + self._dropped) >= self.plan.part_rows:
             self._flush()
 
     def finish(self) -> list[PartRecord]:
-        """Write what is left and return the records of all parts."""
-        if self._kept or self._dropped or not self.parts:
+        """Write what is left and return the records of all parts, in order.
+
+        Raises:
+            StageError: the stage mixed both ways of writing.
+        """
+        if self.writes_in_order and len(self._parts) > self._num_flushed:
+            raise StageError(f"{self.plan.stage.name}: calls write and write_part; their rows have no common order")
+        if self._kept or self._dropped or not self._parts:
             self._flush()
-        return self.parts
+        return [self._parts[place] for place in sorted(self._parts)]
+
+    def _add(self, record: PartRecord) -> None:
+        self._parts[record.start, record.stop] = record
+        self._since = clock()
 
     def _flush(self) -> None:
         size = self.plan.part_rows
@@ -230,16 +222,8 @@ class StageWriter:
         self._kept, self._dropped = [kept.slice(size)], [dropped.slice(size)]
         if kept.height <= size and dropped.height <= size:
             self._kept, self._dropped = [], []
-        index = len(self.parts)
-        record = write_part(
-            self.plan,
-            index,
-            index + 1,
-            kept.head(size),
-            dropped.head(size),
-            rows_in=min(kept.height, size) + min(dropped.height, size),
-            metrics={},
-            since=self._since,
-        )
-        self._since = (time.perf_counter(), time.process_time())
-        self.parts.append(record)
+        result = StageResult(kept.head(size), dropped.head(size))
+        rows_in = result.kept.height + result.dropped.height
+        index = self._num_flushed
+        self._num_flushed += 1
+        self._add(write_part(self.plan, index, index + 1, result, rows_in=rows_in, since=self._since))

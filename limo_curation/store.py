@@ -3,31 +3,37 @@
     <store>/<stage>/<key>/kept/<start>-<stop>.parquet
                           dropped/<start>-<stop>.parquet
                           parts/<start>-<stop>.json      written when both halves of a part are down
+                          work/<name>.parquet            a table stage's own interim results, until it is committed
                           manifest.json                  written last: a folder without it does not exist
+    <store>/<stage>/reuse/<part key>.json                which entry holds a part that other entries may take over
     <store>/runs/<name>.json                             which artifact each stage of a run used
 
-A file is written under a temporary name and renamed, so a reader sees a whole file or none. Whatever is read back is
-compared with the SHA-256 that was recorded when it was written; what does not match is treated as missing.
+A file is written under a temporary name and renamed, so a reader sees a whole file or none. An entry's files are
+compared with the SHA-256 that was recorded when they were written; what does not match is treated as missing.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
+import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final, cast
 
 import fsspec.core
 import polars as pl
-import polars_hash as plh
+import polars_hash  # noqa: F401  # pyright: ignore[reportUnusedImport]  adds the hashes that content_ids uses
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from limo_curation.errors import TableError
 from limo_curation.tables import Table
 
-STORE_FORMAT: Final = 1
+STORE_FORMAT: Final = 2
+REUSE_FOLDER: Final = "reuse"
 
 
 class Record(BaseModel):
@@ -61,6 +67,10 @@ class PartRecord(Record):
 
     start: int
     stop: int
+    part_key: str = ""
+    """What its bytes depend on, as a digest: parts with one key are the same. Empty: no other entry may take it."""
+    reused: bool = False
+    """It was taken over from another entry, and its seconds are those of doing so."""
     rows_in: int
     kept: FileRecord
     dropped: FileRecord
@@ -70,6 +80,13 @@ class PartRecord(Record):
     metrics: dict[str, float]
     wall_seconds: float
     cpu_seconds: float
+
+
+class ReusablePart(Record):
+    """Where a part stands that other entries of the stage may take over."""
+
+    key: str
+    part: PartRecord
 
 
 class Manifest(Record):
@@ -90,6 +107,8 @@ class Manifest(Record):
     metrics: dict[str, float]
     config: dict[str, Any]
     inputs: dict[str, str]
+    extra_inputs: dict[str, str]
+    """Digests of source files, pinned revisions of data sets and models: what the result depends on beside tables."""
     source_digest: str
     libraries: dict[str, str]
     parts: tuple[PartRecord, ...]
@@ -129,9 +148,8 @@ class Store:
         text = self.read_bytes(f"{stage}/{key}/manifest.json")
         if text is None:
             return None
-        try:
-            manifest = Manifest.model_validate_json(text)
-        except ValidationError:
+        manifest = parsed_manifest(text)
+        if manifest is None:
             return None
         is_foreign = (manifest.stage, manifest.key, manifest.store_format) != (stage, key, STORE_FORMAT)
         return None if is_foreign else manifest
@@ -142,31 +160,59 @@ class Store:
             stage, key, "dropped", part.dropped
         )
 
-    def finished_parts(self, stage: str, key: str) -> list[PartRecord]:
-        """Return the parts of an unfinished entry that are whole, ordered by their first row."""
-        parts: list[PartRecord] = []
-        for name in self.list(f"{stage}/{key}/parts"):
-            text = self.read_bytes(f"{stage}/{key}/parts/{name}")
-            try:
-                part = PartRecord.model_validate_json(text or b"")
-            except ValidationError:
-                continue
-            if name == f"{part_name(part.start, part.stop)}.json" and self.part_is_whole(stage, key, part):
-                parts.append(part)
-        return sorted(parts, key=lambda part: part.start)
+    def finished_part(self, stage: str, key: str, start: int, stop: int) -> PartRecord | None:
+        """Return the part of an unfinished entry that covers rows [start, stop), if it is whole."""
+        text = self.read_bytes(f"{stage}/{key}/parts/{part_name(start, stop)}.json")
+        try:
+            part = PartRecord.model_validate_json(text or b"")
+        except ValidationError:
+            return None
+        return part if (part.start, part.stop) == (start, stop) and self.part_is_whole(stage, key, part) else None
 
     def commit_part(self, stage: str, key: str, part: PartRecord) -> None:
         """Record that both halves of a part are written."""
+        if part.part_key:
+            there = ReusablePart(key=key, part=part)
+            self.write_bytes(f"{stage}/{REUSE_FOLDER}/{part.part_key}.json", there.model_dump_json(indent=1).encode())
         name = f"{part_name(part.start, part.stop)}.json"
         self.write_bytes(f"{stage}/{key}/parts/{name}", part.model_dump_json(indent=1).encode())
 
+    def reusable_part(self, stage: str, part_key: str) -> ReusablePart | None:
+        """Return where a part with this key stands, if it is still there and whole."""
+        text = self.read_bytes(f"{stage}/{REUSE_FOLDER}/{part_key}.json")
+        try:
+            found = ReusablePart.model_validate_json(text or b"")
+        except ValidationError:
+            return None
+        is_it = found.part.part_key == part_key and self.part_is_whole(stage, found.key, found.part)
+        return found if is_it else None
+
+    def link_part(self, stage: str, key: str, there: ReusablePart, start: int, stop: int) -> PartRecord:
+        """Put both files of another entry's part into this entry, as rows [start, stop), and return its record."""
+        name = f"{part_name(start, stop)}.parquet"
+        for half, file in (("kept", there.part.kept), ("dropped", there.part.dropped)):
+            self._link(f"{stage}/{there.key}/{half}/{file.name}", f"{stage}/{key}/{half}/{name}")
+            self._remember(f"{stage}/{key}/{half}/{name}", file.sha256)
+        update = {
+            "start": start,
+            "stop": stop,
+            "kept": there.part.kept.model_copy(update={"name": name}),
+            "dropped": there.part.dropped.model_copy(update={"name": name}),
+        }
+        return there.part.model_copy(update=update)
+
     def commit(self, manifest: Manifest) -> Artifact:
-        """Write the manifest, and remove files that no part of it names (left by an interrupted attempt)."""
+        """Write the manifest; remove interim results and what no part names (left by an interrupted attempt)."""
         stage, key = manifest.stage, manifest.key
-        for half in ("kept", "dropped"):
-            named = {(part.kept if half == "kept" else part.dropped).name for part in manifest.parts}
-            for name in set(self.list(f"{stage}/{key}/{half}")) - named:
-                self.remove(f"{stage}/{key}/{half}/{name}")
+        named = {
+            "kept": {part.kept.name for part in manifest.parts},
+            "dropped": {part.dropped.name for part in manifest.parts},
+            "parts": {f"{part_name(part.start, part.stop)}.json" for part in manifest.parts},
+            "work": set[str](),
+        }
+        for folder, names in named.items():
+            for name in set(self.list(f"{stage}/{key}/{folder}")) - names:
+                self.remove(f"{stage}/{key}/{folder}/{name}")
         self.write_bytes(f"{stage}/{key}/manifest.json", manifest.model_dump_json(indent=1).encode())
         return self._artifact_of(manifest)
 
@@ -174,11 +220,20 @@ class Store:
         """Write one Parquet file of an entry and return its record. The same frame gives the same bytes."""
         buffer = io.BytesIO()
         frame.write_parquet(buffer, compression="zstd", row_group_size=50_000)
-        data = buffer.getvalue()
-        self.write_bytes(f"{stage}/{key}/{half}/{name}.parquet", data)
-        return FileRecord(
+        data = buffer.getbuffer()
+        path = f"{stage}/{key}/{half}/{name}.parquet"
+        self.write_bytes(path, data)
+        record = FileRecord(
             name=f"{name}.parquet", rows=frame.height, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
         )
+        self._remember(path, record.sha256)
+        return record
+
+    def read_table(self, stage: str, key: str, half: str, record: FileRecord) -> pl.DataFrame | None:
+        """Return one file of an entry; None where it is gone or damaged."""
+        if not self._file_is_whole(stage, key, half, record):
+            return None
+        return pl.read_parquet(f"{self.entry_uri(stage, key)}/{half}/{record.name}", glob=False)
 
     def scan(self, artifact: Artifact, table: Table | None = None, *, half: str = "kept") -> pl.LazyFrame:
         """Return a lazy frame over one half of an artifact, its parts in order.
@@ -216,16 +271,16 @@ class Store:
             return None
         return data
 
-    def write_bytes(self, path: str, data: bytes) -> None:
+    def write_bytes(self, path: str, data: bytes | memoryview) -> None:
         """Write a whole file or nothing: under a temporary name first, then renamed (object stores: one put)."""
         target = f"{self.root}/{path}"
         if not self.is_local:
-            self.fs.pipe_file(target, data)
+            self.fs.pipe_file(target, bytes(data))
             return
-        self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-        temporary = f"{target}.{uuid.uuid4().hex}.tmp"
-        self.fs.pipe_file(temporary, data)
-        self.fs.mv(temporary, target)
+        temporary = Path(f"{target}.{uuid.uuid4().hex}.tmp")
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(target)
 
     def list(self, path: str) -> list[str]:
         """Return the sorted names in a folder; none where there is no such folder."""
@@ -250,53 +305,70 @@ class Store:
         )
 
     def _file_is_whole(self, stage: str, key: str, half: str, record: FileRecord) -> bool:
+        path = f"{stage}/{key}/{half}/{record.name}"
+        if (stamp := self._stamp(path)) is not None and _KNOWN_FILES.get(stamp) == record.sha256:
+            return True
         digest, size = hashlib.sha256(), 0
         try:
-            with self.fs.open(f"{self.root}/{stage}/{key}/{half}/{record.name}", "rb") as file:
+            with self.fs.open(f"{self.root}/{path}", "rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
                     size += len(block)
         except FileNotFoundError:
             return False
-        return size == record.bytes and digest.hexdigest() == record.sha256
+        is_whole = size == record.bytes and digest.hexdigest() == record.sha256
+        if is_whole and stamp is not None and stamp == self._stamp(path):
+            _KNOWN_FILES[stamp] = record.sha256
+        return is_whole
+
+    def _remember(self, path: str, sha256: str) -> None:
+        stamp = self._stamp(path)
+        if stamp is not None:
+            _KNOWN_FILES[stamp] = sha256
+
+    def _stamp(self, path: str) -> Stamp | None:
+        """Return what tells a local file from a changed one without reading it; None where that can't be told."""
+        if not self.is_local:
+            return None
+        try:
+            status = Path(f"{self.root}/{path}").stat()
+        except FileNotFoundError:
+            return None
+        return f"{self.root}/{path}", status.st_ino, status.st_size, status.st_mtime_ns
+
+    def _link(self, source: str, target: str) -> None:
+        """Give a file a second name, or copy it where that is not possible."""
+        if source == target:
+            return
+        old, new = Path(f"{self.root}/{source}"), Path(f"{self.root}/{target}")
+        if self.is_local:
+            new.parent.mkdir(parents=True, exist_ok=True)
+            new.unlink(missing_ok=True)
+            try:
+                os.link(old, new)
+            except OSError:  # a file system without hard links
+                self.write_bytes(target, old.read_bytes())
+            return
+        self.fs.cp_file(f"{self.root}/{source}", f"{self.root}/{target}")
+
+
+Stamp = tuple[str, int, int, int]
+_KNOWN_FILES: Final[dict[Stamp, str]] = {}
+"""The SHA-256 of files that this process wrote or checked: a run looks at an entry often, but reads it once."""
+
+
+@functools.lru_cache(maxsize=32)
+def parsed_manifest(text: bytes) -> Manifest | None:
+    """Return a manifest from its JSON, or None where it is unreadable; kept, since every part of a stage asks."""
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def part_name(start: int, stop: int) -> str:
     """Return the name of the part that holds rows [start, stop) of its input."""
     return f"{start:010d}-{stop:010d}"
-
-
-def frame_digest(frame: pl.DataFrame) -> str:
-    """Return a digest of a frame's rows that does not depend on their order: 32 hex digits.
-
-    Two 64-bit hashes of each row are added up, so digests of parts can be added too (`add_digests`).
-    """
-    if frame.height == 0:
-        return "0" * 32
-    row = pl.struct(pl.all()).struct.json_encode().alias("row")
-    rows = frame.select(row)
-    hashes = rows.select(plh.col("row").nchash.wyhash().alias("left"), plh.col("row").nchash.xxh3_64().alias("right"))
-    return f"{column_sum(hashes['left']):016x}{column_sum(hashes['right']):016x}"
-
-
-def id_digest(ids: pl.Series) -> int:
-    """Return a sum of 64-bit hashes of ids, the same for the same multiset of ids in any order or number of parts."""
-    present = ids.rename("id").drop_nulls().to_frame()
-    return column_sum(present.select(plh.col("id").nchash.wyhash()).to_series())
-
-
-def add_digests(digests: Sequence[str]) -> str:
-    """Return the digest of all rows of several frames from the digests of each."""
-    left = sum(int(digest[:16], 16) for digest in digests) % 2**64
-    right = sum(int(digest[16:], 16) for digest in digests) % 2**64
-    return f"{left:016x}{right:016x}"
-
-
-def column_sum(hashes: pl.Series) -> int:
-    """Add up unsigned 64-bit numbers modulo 2**64, in halves, since a plain sum may overflow."""
-    high = int((hashes // 2**32).sum())
-    low = int((hashes % 2**32).sum())
-    return ((high << 32) + low) % 2**64
 
 
 def content_ids(*texts: pl.Expr) -> pl.Expr:

@@ -75,10 +75,10 @@ def in_parts(plan: StagePlan) -> Artifact:
     artifact = plan.store.artifact(plan.stage.name, plan.key)
     if artifact is not None:  # finished before, by a Prefect that this one knows nothing of
         return artifact
-    starts_and_stops = missing_parts(plan)
-    if starts_and_stops:
-        starts, stops = zip(*starts_and_stops, strict=True)
-        futures = do_part.map(unmapped(plan), unmapped(plan.stage.name), list(starts), list(stops))
+    missing = missing_parts(plan)
+    if missing:
+        starts, stops = [part.start for part in missing], [part.stop for part in missing]
+        futures = do_part.map(unmapped(plan), unmapped(plan.stage.name), starts, stops)
         wait(list(futures))
         for future in futures:
             future.result()

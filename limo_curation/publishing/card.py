@@ -13,9 +13,10 @@ from typing import Any, Final
 import polars as pl
 
 from limo_curation.config import PublishingConfig
+from limo_curation.digests import frame_digest
 from limo_curation.publishing.folder import DATA_FILE, LEDGER_FILE, PROVENANCE_FILE
 from limo_curation.run_record import RunRecord, drop_reasons, funnel, shareable_config
-from limo_curation.store import Store, frame_digest
+from limo_curation.store import Store
 
 MAX_NAME_CHARACTERS: Final = 120  # ours: a name in a table cell, not a text
 LANGUAGES: Final = ("en", "zh")

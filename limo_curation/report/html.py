@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import polars as pl
 
+from limo_curation.digests import frame_digest
 from limo_curation.report.funnel_picture import draw_funnel
 from limo_curation.run_record import RunRecord, drop_reasons, funnel, manifests, shareable_config
-from limo_curation.store import Store, frame_digest
+from limo_curation.store import Store
 from limo_curation.tables import DROPPED
 
 REPORT_FILE: Final = "report.html"

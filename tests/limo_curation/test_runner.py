@@ -197,8 +197,8 @@ def test_parts_may_be_done_in_any_order_and_by_anyone(problems: tuple[Store, Art
     config = ScreeningConfig(min_characters=25)
     plan = plan_stage(SCREENING, {"problems": artifact}, config=config, store=store, part_rows=9)
     parts = missing_parts(plan)
-    for start, stop in reversed(parts):
-        run_part(plan, start, stop)
+    for part in reversed(parts):
+        run_part(plan, part.start, part.stop)
     assert missing_parts(plan) == []
     done = store.scan(run_stage(plan)).collect()
     store.remove(f"screening/{plan.key}")
@@ -212,6 +212,7 @@ def test_committing_with_a_missing_part_is_refused(problems: tuple[Store, Artifa
     store, artifact = problems
     config = ScreeningConfig(min_characters=26)
     plan = plan_stage(SCREENING, {"problems": artifact}, config=config, store=store, part_rows=9)
-    run_part(plan, *missing_parts(plan)[0])
+    first = missing_parts(plan)[0]
+    run_part(plan, first.start, first.stop)
     with pytest.raises(StageError, match="parts are missing"):
         commit_parts(plan)

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from limo_curation.digests import add_digests, column_sum, frame_digest, id_digest
 from limo_curation.errors import TableError
 from limo_curation.ledger import StageResult
 from limo_curation.runner import missing_parts, run_part, run_stage
 from limo_curation.stage import RowStage, StagePlan, plan_stage
-from limo_curation.store import Artifact, Store, add_digests, column_sum, frame_digest, id_digest, json_digest
+from limo_curation.store import Artifact, Store, json_digest
 from limo_curation.tables import DROPPED
 from tests.small_pipeline import bytes_of, run_pipeline
 
@@ -93,12 +94,14 @@ def test_foreign_files_in_an_entry_are_removed_when_it_is_committed(screening: t
     assert not foreign.exists()
 
 
-def test_an_entry_of_another_table_under_a_parts_name_is_redone(screening: tuple[StagePlan, Artifact]) -> None:
+def test_the_record_of_another_part_under_a_parts_name_is_not_believed(screening: tuple[StagePlan, Artifact]) -> None:
     plan, artifact = screening
     first, second = sorted((entry(artifact) / "parts").iterdir())[:2]
+    before = first.read_bytes()
     first.write_bytes(second.read_bytes())
     (entry(artifact) / "manifest.json").unlink()
-    assert redo(plan, artifact) == 1
+    assert redo(plan, artifact) == 0  # the part itself is whole, and found by its key
+    assert first.read_bytes() == before
 
 
 def test_a_deleted_entry_is_redone_with_the_same_bytes(screening: tuple[StagePlan, Artifact]) -> None:

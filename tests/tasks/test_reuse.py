@@ -107,6 +107,7 @@ def manifest(**values: Any) -> Manifest:
         "metrics": {},
         "config": {},
         "inputs": {},
+        "extra_inputs": {},
         "source_digest": "",
         "libraries": {},
         "parts": (),

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from limo_curation.config import PublishingConfig
+from limo_curation.digests import frame_digest
 from limo_curation.publishing.card import escape_markdown, render_card, size_category
-from limo_curation.store import frame_digest
 from tests.small_run import HOSTILE_SOURCE, SmallRun, make_small_run
 
 CONFIG = PublishingConfig(title='Sums: "easy" # ones\n---\nlicense: evil', license="apache-2.0")
