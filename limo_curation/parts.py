@@ -12,7 +12,7 @@ run on a smaller pool, is taken over.
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -178,7 +178,7 @@ def write_part(
         half: plan.store.write_table(plan.stage.name, plan.key, half, name, frame)
         for half, frame in (("kept", result.kept), ("dropped", result.dropped))
     }
-    reasons: dict[str, int] = dict(sorted(Counter(result.dropped["drop_reason"].to_list()).items()))
+    reasons = dict(result.dropped.group_by("drop_reason").len().sort("drop_reason").iter_rows())
     record = PartRecord(
         start=start,
         stop=stop,
