@@ -2,7 +2,7 @@
 
 The core says what it has done; who runs it decides where that is shown, for the time of a `with` block:
 
-    with shown_by(LogLines()):
+    with shown_in_terminal_or_log():
         run_stage(plan)
 
 Nothing is shown where nobody asked.
@@ -10,24 +10,38 @@ Nothing is shown where nobody asked.
 
 from __future__ import annotations
 
+import logging
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any, Final
+
+SECONDS_BETWEEN_LINES: Final = 10.0  # ours: often enough to see that work goes on, seldom enough to read the rest
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far one piece of work has come."""
+    """How far one step of a stage has come."""
 
-    name: str
+    stage: str
+    step: str
+    """Empty where the stage has but one."""
     done: int
     total: int
     unit: str
     seconds: float
     """Since it began."""
+
+    @property
+    def name(self) -> str:
+        """The stage and its step."""
+        return f"{self.stage}, {self.step}" if self.step else self.stage
 
     @property
     def is_finished(self) -> bool:
@@ -50,8 +64,11 @@ class Standing:
         return (self.total - self.done) / self.units_per_second if self.units_per_second else None
 
     def __str__(self) -> str:
-        left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
+        """Say it in one line: `screening: 3,000 of 10,000 rows, 1,500 rows/s, 5 s left`."""
         speed = f"{self.units_per_second:,.0f} {self.unit}/s"
+        if self.is_finished:
+            return f"{self.name}: {self.done:,} {self.unit} in {duration(self.seconds)}, {speed}"
+        left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
         return f"{self.name}: {self.done:,} of {self.total:,} {self.unit}, {speed}{left}"
 
 
@@ -64,19 +81,30 @@ def duration(seconds: float) -> str:
 
 
 Sink = Callable[[Standing], None]
-"""Shows a standing; it is called often, so it decides itself how often to look."""
+"""Shows a standing. It is called from any thread, and often: it decides itself which calls to pass over."""
 
-_SINK: ContextVar[Sink | None] = ContextVar("progress_sink", default=None)
+_SINKS: ContextVar[tuple[Sink, ...]] = ContextVar("progress_sinks", default=())
 
 
 @contextmanager
-def shown_by(sink: Sink) -> Generator[None]:
+def shown_by(*sinks: Sink) -> Generator[None]:
     """Show the progress of all work that is begun in this context."""
-    token = _SINK.set(sink)
+    token = _SINKS.set(sinks)
     try:
         yield
     finally:
-        _SINK.reset(token)
+        _SINKS.reset(token)
+
+
+@contextmanager
+def shown_in_terminal_or_log(*others: Sink) -> Generator[None]:
+    """Show progress as a bar where standard error is a terminal, else as log lines; and by the other sinks."""
+    if sys.stderr.isatty():
+        with Bars() as bars, shown_by(bars, *others):
+            yield
+    else:
+        with shown_by(LogLines(), *others):
+            yield
 
 
 class Progress:
@@ -84,9 +112,9 @@ class Progress:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._sink = _SINK.get()
+        self._sinks = _SINKS.get()
         self._lock = Lock()
-        self._step, self._unit = name, "rows"
+        self._step, self._unit = "", "rows"
         self._done = self._total = 0
         self._began = time.perf_counter()
 
@@ -99,15 +127,76 @@ class Progress:
             step: the step's name, where the work has several.
         """
         with self._lock:
-            self._step = f"{self.name}, {step}" if step else self.name
-            self._unit, self._done, self._total = unit, 0, total
+            self._step, self._unit, self._done, self._total = step, unit, 0, total
             self._began = time.perf_counter()
+        self._show()
 
     def advance(self, number: int) -> None:
         """Add to what is done."""
         with self._lock:
             self._done += number
-            seconds = time.perf_counter() - self._began
-            standing = Standing(self._step, self._done, self._total, self._unit, seconds)
-        if self._sink is not None:
-            self._sink(standing)
+        self._show()
+
+    def _show(self) -> None:
+        seconds = time.perf_counter() - self._began
+        standing = Standing(self.name, self._step, self._done, self._total, self._unit, seconds)
+        for sink in self._sinks if standing.total else ():
+            sink(standing)
+
+
+# -- where it is shown -------------------------------------------------------------------------------------------------
+
+
+class LogLines:
+    """Writes a log line now and then: none for short work, and a last one for work that had others."""
+
+    def __init__(self, *, seconds_between: float = SECONDS_BETWEEN_LINES) -> None:
+        self.seconds_between = seconds_between
+        self._lock = Lock()
+        self._last: dict[str, float] = {}
+
+    def __call__(self, standing: Standing) -> None:
+        """Write the standing, if it is time for the next line of this work."""
+        with self._lock:
+            if not standing.done:  # the step has begun, perhaps not for the first time
+                self._last.pop(standing.name, None)
+            last = self._last.get(standing.name)
+            is_last_of_several = standing.is_finished and last is not None
+            if standing.seconds - (last or 0.0) < self.seconds_between and not is_last_of_several:
+                return
+            self._last[standing.name] = standing.seconds
+            if standing.is_finished:
+                del self._last[standing.name]
+        logger.info("%s", standing)
+
+
+class Bars:
+    """Draws a bar for each step in the terminal, with its speed and the time left; they go away when work ends."""
+
+    def __init__(self, console: Any = None) -> None:
+        # imported here, since most who import the core draw no bars
+        from rich import progress
+        from rich.console import Console
+
+        columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.TaskProgressColumn())
+        console = console or Console(stderr=True)
+        self._bars = progress.Progress(*columns, progress.TextColumn("{task.fields[line]}"), console=console)
+        self._lock = Lock()
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Bars:
+        """Begin to draw."""
+        self._bars.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Draw no more."""
+        self._bars.stop()
+
+    def __call__(self, standing: Standing) -> None:
+        """Draw how far the work has come."""
+        with self._lock:
+            if standing.name not in self._tasks:
+                self._tasks[standing.name] = self._bars.add_task(standing.name, total=standing.total, line="")
+            line = str(standing).removeprefix(f"{standing.name}: ")
+            self._bars.update(self._tasks[standing.name], completed=standing.done, total=standing.total, line=line)

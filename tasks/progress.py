@@ -1,16 +1,64 @@
-"""A run's progress: its record in the store after each stage, and a progress bar in the Prefect UI."""
+"""A run's progress: its record in the store after each stage, and bars in the UI for the run and its long stages."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+import logging
+from contextvars import copy_context
+from threading import Lock
+from typing import Any, Final, cast
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from limo_curation.config import RunConfig
 from limo_curation.errors import TableError
+from limo_curation.progress import Standing
 from limo_curation.run_record import RunRecord, load_record, run_name, save_record
 from limo_curation.store import Artifact, Store
+
+SECONDS_BETWEEN_UPDATES: Final = 2.0  # ours: each is a request to the server
+
+logger = logging.getLogger(__name__)
+
+
+class ProgressArtifact:
+    """Shows a stage's progress as the artifact `progress-<stage>` of its task run.
+
+    A stage that is done before the first update leaves no artifact.
+    """
+
+    def __init__(self, *, seconds_between: float = SECONDS_BETWEEN_UPDATES) -> None:
+        self.seconds_between = seconds_between
+        self._context = copy_context()  # of the task run: the core may count from threads that know no run
+        self._lock = Lock()
+        self._last: dict[str, float] = {}
+        self._artifact_ids: dict[str, UUID] = {}
+
+    def __call__(self, standing: Standing) -> None:
+        """Update the artifact, if it is time for that."""
+        with self._lock:
+            if not standing.done:  # the step has begun, perhaps not for the first time
+                self._last.pop(standing.name, None)
+            is_last_of_several = standing.is_finished and standing.stage in self._artifact_ids
+            passed = standing.seconds - self._last.get(standing.name, 0.0)
+            if passed < self.seconds_between and not is_last_of_several:
+                return
+            self._last[standing.name] = standing.seconds
+            try:
+                self._context.run(self._show, standing)
+            except httpx.HTTPError as error:  # a server that is busy or restarts must not end hours of work
+                logger.debug("progress is not shown: %s", error)
+
+    def _show(self, standing: Standing) -> None:
+        known = self._artifact_ids.get(standing.stage)
+        if known is None:
+            key = f"progress-{standing.stage.replace('_', '-')}"
+            created: Any = create_progress_artifact(standing.percent, key=key, description=str(standing))
+            self._artifact_ids[standing.stage] = cast("UUID", created)
+        else:
+            updated: Any = update_progress_artifact(known, progress=standing.percent, description=str(standing))
+            del updated
 
 
 class Progress:

@@ -14,14 +14,17 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
-from prefect.futures import wait
+from prefect.futures import as_completed
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote, unmapped
 
 from limo_curation.errors import TransientError
+from limo_curation.parts import InputPart
+from limo_curation.progress import Progress, shown_in_terminal_or_log
 from limo_curation.runner import commit_parts, missing_parts, run_part, run_stage
 from limo_curation.stage import StagePlan
 from limo_curation.store import Artifact, Manifest, Store
+from tasks.progress import ProgressArtifact
 
 NUM_RETRIES: Final = 3
 RETRY_DELAYS: Final = [10.0, 60.0, 300.0]  # seconds: an engine that restarts needs minutes, not moments
@@ -77,17 +80,28 @@ def in_parts(plan: StagePlan) -> Artifact:
         return artifact
     missing = missing_parts(plan)
     if missing:
-        starts, stops = [part.start for part in missing], [part.stop for part in missing]
-        futures = do_part.map(unmapped(plan), unmapped(plan.stage.name), starts, stops)
-        wait(list(futures))
-        for future in futures:
-            future.result()
+        with shown_in_terminal_or_log(ProgressArtifact()):
+            do_parts(plan, missing)
     return commit_parts(plan)
+
+
+def do_parts(plan: StagePlan, parts: list[InputPart]) -> None:
+    """Do parts as mapped tasks and wait for all of them; then the first error of any is raised."""
+    progress = Progress(plan.stage.name)
+    progress.start(sum(part.rows for part in parts))
+    starts, stops = [part.start for part in parts], [part.stop for part in parts]
+    futures = list(do_part.map(unmapped(plan), unmapped(plan.stage.name), starts, stops))
+    rows_of = {future.task_run_id: part.rows for future, part in zip(futures, parts, strict=True)}
+    for future in as_completed(futures):
+        progress.advance(rows_of[future.task_run_id])
+    for future in futures:
+        future.result()
 
 
 def in_this_process(plan: StagePlan, **resources: Any) -> Artifact:
     """Do a stage here: table stages, and stages that hold an engine."""
-    return run_stage(plan, **resources)
+    with shown_in_terminal_or_log(ProgressArtifact()):
+        return run_stage(plan, **resources)
 
 
 def find_or_run(stage_task: Task[..., Artifact], plan: StagePlan, **resources: Any) -> Artifact:

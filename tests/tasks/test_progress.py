@@ -1,19 +1,26 @@
-"""A run's record while its stages finish, and the progress bar."""
+"""A run's record while its stages finish, and the progress bars of the run and of a stage."""
 
 from __future__ import annotations
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 pytest.importorskip("prefect", reason="Prefect is not installed (extra `flows`)")
 
-from prefect import flow
+from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from limo_curation.config import ExecutionConfig, RunConfig
+from limo_curation.progress import Progress as StageProgress
+from limo_curation.progress import shown_by
 from limo_curation.run_record import RunRecord, load_record, run_name
 from limo_curation.store import Artifact, Store
-from tasks.progress import Progress
+from tasks.progress import Progress, ProgressArtifact
 from tests.flows.prefect_runs import artifacts_of
 from tests.small_run import small_config
 
@@ -103,3 +110,48 @@ def test_progress_bar_counts_stages_and_ends_at_a_hundred(config: RunConfig) -> 
 
     assert artifacts_of(half_way.state_details.flow_run_id) == {"progress": 75.0}
     assert artifacts_of(finished.state_details.flow_run_id) == {"progress": 100.0}
+
+
+# -- a stage's bar -----------------------------------------------------------------------------------------------------
+
+
+@task(name="long-stage")
+def do_long_stage(steps: list[int], seconds_between: float) -> None:
+    with shown_by(ProgressArtifact(seconds_between=seconds_between)):
+        progress = StageProgress("recorded_chains")
+        progress.start(1_000)
+        with ThreadPoolExecutor(1) as thread:  # which knows of no run
+            for step in steps:
+                thread.submit(progress.advance, step).result()
+
+
+@flow(name="long-stage")
+def long_stage(steps: list[int], seconds_between: float = 0.0) -> None:
+    do_long_stage(steps, seconds_between)
+
+
+def descriptions_of(flow_run_id: UUID) -> list[str]:
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])))
+    return [str(artifact.description) for artifact in found if artifact.key == "progress-recorded-chains"]
+
+
+def test_long_stage_shows_its_speed_and_the_time_left(prefect_server: None) -> None:
+    flow_run_id = long_stage([250, 500], return_state=True).state_details.flow_run_id
+
+    assert artifacts_of(flow_run_id) == {"progress-recorded-chains": 75.0}
+    (description,) = descriptions_of(flow_run_id)
+    assert re.fullmatch(r"recorded_chains: 750 of 1,000 rows, [\d,]+ rows/s, \d+ s left", description)
+
+
+def test_finished_stage_shows_a_hundred_percent(prefect_server: None) -> None:
+    flow_run_id = long_stage([999, 1], return_state=True).state_details.flow_run_id
+
+    assert artifacts_of(flow_run_id) == {"progress-recorded-chains": 100.0}
+    assert descriptions_of(flow_run_id)[0].startswith("recorded_chains: 1,000 rows in ")
+
+
+def test_short_stage_leaves_no_bar(prefect_server: None) -> None:
+    flow_run_id = long_stage([500, 500], 60.0, return_state=True).state_details.flow_run_id
+
+    assert artifacts_of(flow_run_id) == {}
