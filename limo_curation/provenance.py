@@ -21,6 +21,7 @@ FLOOR_MODULES: Final = (
     "config",
     "digests",
     "errors",
+    "files",
     "ledger",
     "parts",
     "plan",

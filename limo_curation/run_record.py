@@ -15,7 +15,7 @@ from pydantic import ValidationError, field_validator
 
 from limo_curation.config import RunConfig
 from limo_curation.errors import TableError
-from limo_curation.store import Artifact, Manifest, Record, Store, json_digest
+from limo_curation.store import REUSE_FOLDER, Artifact, Manifest, Record, Store, json_digest
 from limo_curation.tables import BENCHMARKS, DROPPED, RECORDED_CHAINS, SAMPLES
 
 RUNS_FOLDER: Final = "runs"
@@ -261,7 +261,30 @@ def collect_garbage(
         if store.read_bytes(f"{stage}/{key}/manifest.json") is not None:
             store.remove(f"{stage}/{key}/manifest.json")  # first: an interrupted deletion leaves no half entry
         store.remove(f"{stage}/{key}")
+    if not is_dry_run:
+        for stage in store.list(""):
+            mend_reuse(store, stage)
     return [f"{stage}/{key}" for stage, key in unused]
+
+
+def mend_reuse(store: Store, stage: str) -> None:
+    """Let the re-use records of a stage name entries that are there; those whose part no entry holds are deleted."""
+    keys = [key for key in store.list(stage) if ENTRY_KEY.fullmatch(key)]
+    names = {part_key: key for part_key, key in reuse_records(store, stage).items() if key not in keys}
+    manifests = [manifest for key in keys if names and (manifest := store.manifest(stage, key)) is not None]
+    held = {part.part_key: (manifest.key, part) for manifest in manifests for part in manifest.parts}
+    for part_key in names:
+        if part_key in held:
+            store.offer_part(stage, *held[part_key])
+        else:
+            store.remove(f"{stage}/{REUSE_FOLDER}/{part_key}.json")
+
+
+def reuse_records(store: Store, stage: str) -> dict[str, str]:
+    """Return which entry each re-use record of a stage names; "" where it is unreadable."""
+    names = [name.removesuffix(".json") for name in store.list(f"{stage}/{REUSE_FOLDER}")]
+    found = {name: store.offered_part(stage, name) for name in names}
+    return {name: there.key if there is not None else "" for name, there in found.items()}
 
 
 def verify_store(store: Store) -> list[str]:

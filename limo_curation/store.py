@@ -18,18 +18,15 @@ import functools
 import hashlib
 import io
 import json
-import os
-import uuid
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import fsspec.core
 import polars as pl
 import polars_hash  # noqa: F401  # pyright: ignore[reportUnusedImport]  adds the hashes that content_ids uses
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from limo_curation.errors import TableError
+from limo_curation.files import Files
 from limo_curation.tables import Table
 
 STORE_FORMAT: Final = 2
@@ -118,21 +115,11 @@ class Manifest(Record):
     cpu_seconds: float
 
 
-class Store:
+class Store(Files):
     """Reads and writes the entries below one URL (a local folder, `s3://bucket/prefix`, ...)."""
-
-    def __init__(self, url: str) -> None:
-        self.fs: Any
-        self.root: str
-        self.fs, self.root = cast("tuple[Any, str]", fsspec.core.url_to_fs(url))  # pyright: ignore[reportUnknownMemberType]
-        protocol: str | tuple[str, ...] = self.fs.protocol
-        self.is_local = "file" in ((protocol,) if isinstance(protocol, str) else protocol)
-        self.url: str = self.root if self.is_local else url.rstrip("/")
 
     def __reduce__(self) -> tuple[type[Store], tuple[str]]:
         return Store, (self.url,)
-
-    # -- entries -----------------------------------------------------------------------------------------------------
 
     def entry_uri(self, stage: str, key: str) -> str:
         """Return where the entry of one stage and key stands, whether or not it exists."""
@@ -174,27 +161,35 @@ class Store:
     def commit_part(self, stage: str, key: str, part: PartRecord) -> None:
         """Record that both halves of a part are written."""
         if part.part_key:
-            there = ReusablePart(key=key, part=part)
-            self.write_bytes(f"{stage}/{REUSE_FOLDER}/{part.part_key}.json", there.model_dump_json(indent=1).encode())
+            self.offer_part(stage, key, part)
         name = f"{part_name(part.start, part.stop)}.json"
         self.write_bytes(f"{stage}/{key}/parts/{name}", part.model_dump_json(indent=1).encode())
 
-    def reusable_part(self, stage: str, part_key: str) -> ReusablePart | None:
-        """Return where a part with this key stands, if it is still there and whole."""
+    def offer_part(self, stage: str, key: str, part: PartRecord) -> None:
+        """Record that an entry holds a part that others may take over; the last entry that says so is remembered."""
+        there = ReusablePart(key=key, part=part)
+        self.write_bytes(f"{stage}/{REUSE_FOLDER}/{part.part_key}.json", there.model_dump_json(indent=1).encode())
+
+    def offered_part(self, stage: str, part_key: str) -> ReusablePart | None:
+        """Return where a part with this key was last written, which may be gone by now."""
         text = self.read_bytes(f"{stage}/{REUSE_FOLDER}/{part_key}.json")
         try:
             found = ReusablePart.model_validate_json(text or b"")
         except ValidationError:
             return None
-        is_it = found.part.part_key == part_key and self.part_is_whole(stage, found.key, found.part)
-        return found if is_it else None
+        return found if found.part.part_key == part_key else None
+
+    def reusable_part(self, stage: str, part_key: str) -> ReusablePart | None:
+        """Return where a part with this key stands, if it is still there and whole."""
+        found = self.offered_part(stage, part_key)
+        return found if found is not None and self.part_is_whole(stage, found.key, found.part) else None
 
     def link_part(self, stage: str, key: str, there: ReusablePart, start: int, stop: int) -> PartRecord:
         """Put both files of another entry's part into this entry, as rows [start, stop), and return its record."""
         name = f"{part_name(start, stop)}.parquet"
         for half, file in (("kept", there.part.kept), ("dropped", there.part.dropped)):
-            self._link(f"{stage}/{there.key}/{half}/{file.name}", f"{stage}/{key}/{half}/{name}")
-            self._remember(f"{stage}/{key}/{half}/{name}", file.sha256)
+            self.link(f"{stage}/{there.key}/{half}/{file.name}", f"{stage}/{key}/{half}/{name}")
+            self.remember(f"{stage}/{key}/{half}/{name}", file.sha256)
         update = {
             "start": start,
             "stop": stop,
@@ -228,7 +223,7 @@ class Store:
         record = FileRecord(
             name=f"{name}.parquet", rows=frame.height, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
         )
-        self._remember(path, record.sha256)
+        self.remember(path, record.sha256)
         return record
 
     def read_table(self, stage: str, key: str, half: str, record: FileRecord) -> pl.DataFrame | None:
@@ -263,39 +258,6 @@ class Store:
         base = self.entry_uri(manifest.stage, manifest.key)
         return pl.scan_parquet([f"{base}/{half}/{name}" for name in files], glob=False)
 
-    # -- files -------------------------------------------------------------------------------------------------------
-
-    def read_bytes(self, path: str) -> bytes | None:
-        """Return a file's bytes, or None where there is no such file."""
-        try:
-            data: bytes = self.fs.cat_file(f"{self.root}/{path}")
-        except FileNotFoundError:
-            return None
-        return data
-
-    def write_bytes(self, path: str, data: bytes | memoryview) -> None:
-        """Write a whole file or nothing: under a temporary name first, then renamed (object stores: one put)."""
-        target = f"{self.root}/{path}"
-        if not self.is_local:
-            self.fs.pipe_file(target, bytes(data))
-            return
-        temporary = Path(f"{target}.{uuid.uuid4().hex}.tmp")
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(target)
-
-    def list(self, path: str) -> list[str]:
-        """Return the sorted names in a folder; none where there is no such folder."""
-        try:
-            found: list[str] = self.fs.ls(f"{self.root}/{path}", detail=False, refresh=True)
-        except FileNotFoundError:
-            return []
-        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
-
-    def remove(self, path: str) -> None:
-        """Delete a file or a folder with all below it."""
-        self.fs.rm(f"{self.root}/{path}", recursive=True)
-
     def _artifact_of(self, manifest: Manifest) -> Artifact:
         return Artifact(
             uri=self.entry_uri(manifest.stage, manifest.key),
@@ -307,56 +269,7 @@ class Store:
         )
 
     def _file_is_whole(self, stage: str, key: str, half: str, record: FileRecord) -> bool:
-        path = f"{stage}/{key}/{half}/{record.name}"
-        if (stamp := self._stamp(path)) is not None and _KNOWN_FILES.get(stamp) == record.sha256:
-            return True
-        digest, size = hashlib.sha256(), 0
-        try:
-            with self.fs.open(f"{self.root}/{path}", "rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-                    size += len(block)
-        except FileNotFoundError:
-            return False
-        is_whole = size == record.bytes and digest.hexdigest() == record.sha256
-        if is_whole and stamp is not None and stamp == self._stamp(path):
-            _KNOWN_FILES[stamp] = record.sha256
-        return is_whole
-
-    def _remember(self, path: str, sha256: str) -> None:
-        stamp = self._stamp(path)
-        if stamp is not None:
-            _KNOWN_FILES[stamp] = sha256
-
-    def _stamp(self, path: str) -> Stamp | None:
-        """Return what tells a local file from a changed one without reading it; None where that can't be told."""
-        if not self.is_local:
-            return None
-        try:
-            status = Path(f"{self.root}/{path}").stat()
-        except FileNotFoundError:
-            return None
-        return f"{self.root}/{path}", status.st_ino, status.st_size, status.st_mtime_ns
-
-    def _link(self, source: str, target: str) -> None:
-        """Give a file a second name, or copy it where that is not possible."""
-        if source == target:
-            return
-        old, new = Path(f"{self.root}/{source}"), Path(f"{self.root}/{target}")
-        if self.is_local:
-            new.parent.mkdir(parents=True, exist_ok=True)
-            new.unlink(missing_ok=True)
-            try:
-                os.link(old, new)
-            except OSError:  # a file system without hard links
-                self.write_bytes(target, old.read_bytes())
-            return
-        self.fs.cp_file(f"{self.root}/{source}", f"{self.root}/{target}")
-
-
-Stamp = tuple[str, int, int, int]
-_KNOWN_FILES: Final[dict[Stamp, str]] = {}
-"""The SHA-256 of files that this process wrote or checked: a run looks at an entry often, but reads it once."""
+        return self.is_whole(f"{stage}/{key}/{half}/{record.name}", size=record.bytes, sha256=record.sha256)
 
 
 @functools.lru_cache(maxsize=32)

@@ -1,0 +1,107 @@
+"""Whole files below one URL: written or not, never half, and checked by SHA-256 as seldom as is safe."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+from typing import Any, Final, cast
+
+import fsspec.core
+
+Stamp = tuple[str, int, int, int]
+_KNOWN_FILES: Final[dict[Stamp, str]] = {}
+"""The SHA-256 of files that this process wrote or checked: a run looks at an entry often, but reads it once."""
+
+
+class Files:
+    """Reads and writes files below one URL (a local folder, `s3://bucket/prefix`, ...)."""
+
+    def __init__(self, url: str) -> None:
+        self.fs: Any
+        self.root: str
+        self.fs, self.root = cast("tuple[Any, str]", fsspec.core.url_to_fs(url))  # pyright: ignore[reportUnknownMemberType]
+        protocol: str | tuple[str, ...] = self.fs.protocol
+        self.is_local = "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+        self.url: str = self.root if self.is_local else url.rstrip("/")
+
+    def read_bytes(self, path: str) -> bytes | None:
+        """Return a file's bytes, or None where there is no such file."""
+        try:
+            data: bytes = self.fs.cat_file(f"{self.root}/{path}")
+        except FileNotFoundError:
+            return None
+        return data
+
+    def write_bytes(self, path: str, data: bytes | memoryview) -> None:
+        """Write a whole file or nothing: under a temporary name first, then renamed (object stores: one put)."""
+        target = f"{self.root}/{path}"
+        if not self.is_local:
+            self.fs.pipe_file(target, bytes(data))
+            return
+        temporary = Path(f"{target}.{uuid.uuid4().hex}.tmp")
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(target)
+
+    def list(self, path: str) -> list[str]:
+        """Return the sorted names in a folder; none where there is no such folder."""
+        try:
+            found: list[str] = self.fs.ls(f"{self.root}/{path}", detail=False, refresh=True)
+        except FileNotFoundError:
+            return []
+        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
+
+    def remove(self, path: str) -> None:
+        """Delete a file or a folder with all below it."""
+        self.fs.rm(f"{self.root}/{path}", recursive=True)
+
+    def is_whole(self, path: str, *, size: int, sha256: str) -> bool:
+        """Return whether a file is there with the bytes that were once written."""
+        stamp = self._stamp(path)
+        if stamp is not None and _KNOWN_FILES.get(stamp) == sha256:
+            return True
+        digest, num_bytes = hashlib.sha256(), 0
+        try:
+            with self.fs.open(f"{self.root}/{path}", "rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+                    num_bytes += len(block)
+        except FileNotFoundError:
+            return False
+        is_whole = num_bytes == size and digest.hexdigest() == sha256
+        if is_whole and stamp is not None and stamp == self._stamp(path):
+            _KNOWN_FILES[stamp] = sha256
+        return is_whole
+
+    def remember(self, path: str, sha256: str) -> None:
+        """Take a file's SHA-256 as known, since this process has just written it."""
+        stamp = self._stamp(path)
+        if stamp is not None:
+            _KNOWN_FILES[stamp] = sha256
+
+    def link(self, source: str, target: str) -> None:
+        """Give a file a second name, or copy it where that is not possible."""
+        if source == target:
+            return
+        if not self.is_local:
+            self.fs.cp_file(f"{self.root}/{source}", f"{self.root}/{target}")
+            return
+        old, new = Path(f"{self.root}/{source}"), Path(f"{self.root}/{target}")
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.unlink(missing_ok=True)
+        try:
+            os.link(old, new)
+        except OSError:  # a file system without hard links
+            self.write_bytes(target, old.read_bytes())
+
+    def _stamp(self, path: str) -> Stamp | None:
+        """Return what tells a local file from a changed one without reading it; None where that can't be told."""
+        if not self.is_local:
+            return None
+        try:
+            status = Path(f"{self.root}/{path}").stat()
+        except FileNotFoundError:
+            return None
+        return f"{self.root}/{path}", status.st_ino, status.st_size, status.st_mtime_ns
