@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from limo_curation.catalogue import NamedSources
-from limo_curation.source_config import Count, Section, Source
+from limo_curation.catalogue import NamedBenchmarks, NamedSources
+from limo_curation.source_config import Count, Section
 
 Domain = Literal[
     "algebra", "geometry", "number_theory", "combinatorics", "probability_and_statistics", "calculus_and_analysis"
@@ -89,13 +89,16 @@ class DeduplicationConfig(StageConfig):
 
 
 class DecontaminationConfig(StageConfig):
-    """Which problems stand in a benchmark. LIMO: n-gram match against all benchmarks; n and threshold are ours."""
+    """Which problems stand in a benchmark. LIMO: n-gram match against all benchmarks; every number is ours."""
 
-    benchmarks: tuple[Source, ...] = ()
-    ngram_size: Count = 8
-    """Words to an n-gram (s1 and Open-R1 use 8); each Han character counts as a word."""
+    benchmarks: NamedBenchmarks = ()
+    """Names of the catalogue (`deployments/benchmarks/`), tables, or both."""
+    ngram_size: Count = 5
+    """Words to an n-gram, numbers masked; each Han character counts as a word."""
     min_containment: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of the benchmark item's n-grams that a problem holds to be called contaminated."""
+    """Share of the item's weighted n-grams from which a problem that holds all of the item's content holds the item."""
+    min_variant_containment: Annotated[float, Field(gt=0, le=1)] = 0.65
+    """Share from which a problem with other content, most often other numbers, is a variant of the item."""
 
     @model_validator(mode="after")
     def _has_something_to_compare_with(self) -> Self:

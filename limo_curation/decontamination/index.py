@@ -17,14 +17,25 @@ import numpy.typing as npt
 import polars as pl
 
 from limo_curation.compiled import compiled
-from limo_curation.decontamination.reading import read_text
-from limo_curation.decontamination.scanning import BASE, MASK, spread
-from limo_curation.decontamination.vocabulary import BITS, Bytes, Hashes, Vocabulary, vocabulary, word_hash, word_list
+from limo_curation.decontamination.reading import MASKED, read_text
+from limo_curation.decontamination.scanning import BASE, sign_word, spread
+from limo_curation.decontamination.vocabulary import (
+    OTHER,
+    SIGNS,
+    Bytes,
+    Hashes,
+    Vocabulary,
+    vocabulary,
+    word_hash,
+    word_list,
+)
 from limo_curation.folding import Offsets, Texts, texts_of
 
-GLUE_WEIGHT: Final = 0.25  # ours, as the next two: of a word with meaning it is 1
+GLUE_WEIGHT: Final = 0.25  # ours, as the next three: of a word with meaning it is 1
 NUMBER_WEIGHT: Final = 0.5
+SIGN_WEIGHT: Final = 0.5
 LETTER_WEIGHT: Final = 0.5
+FURTHER_ITEMS: Final = 100  # as if so many more were known: a phrase of both of two items is no boilerplate yet (ours)
 LETTERS_SALT: Final = np.uint64(0x5851F42D4C957F2D)  # tells a whole text's key from an n-gram's in the table
 BITS_PER_GRAM: Final = 16  # of the filter: 1 place in 16 is a false alarm, which the table then finds out
 MAX_INDEXES: Final = 4  # that are held at once
@@ -100,8 +111,7 @@ def build_index(items: pl.DataFrame, *, ngram_size: int) -> Index:
     num_items = items.height
     held = grams.group_by("gram", maintain_order=True).agg("item", pl.col("weight").first()).sort("gram")
     counts = held["item"].list.len().to_numpy()
-    # a phrase of one item weighs 1, one of all items next to nothing
-    rarity = np.log((num_items + 1) / counts) / np.log(num_items + 1) if num_items else np.empty(0)
+    rarity = 1 - np.log(counts) / np.log(num_items + FURTHER_ITEMS)  # of one item's phrase 1, of a common one near 0
     weights = held["weight"].to_numpy() * rarity
     totals = np.zeros(num_items)
     holders = held["item"].explode(empty_as_null=False).to_numpy()
@@ -138,7 +148,8 @@ def read_texts(texts: Texts) -> ReadTexts:
         np.empty(room, np.uint64), np.zeros(rows + 1, np.int64),
         np.empty(room, np.uint64), np.zeros(rows + 1, np.int64), np.zeros((rows, 3), np.uint64),
     )  # fmt: skip
-    read_rows(
+    kernel: Any = read_rows  # its tables stand in a tuple, which a type checker counts as one argument
+    kernel(
         texts.data, texts.offsets, *tables_of(vocabulary()),
         read.words, read.word_offsets, read.content, read.content_offsets, read.keys,
     )  # fmt: skip
@@ -174,9 +185,11 @@ def weights_of_words(words: Hashes) -> Weights:
     """Return how much each word says by itself."""
     glue = [spread(np.uint64(word_hash(word))) for word in word_list("glue_words")]
     letters = [spread(np.uint64(word_hash(chr(code)))) for code in range(ord("a"), ord("z") + 1)]
+    signs = [sign_word(sign, OTHER) for sign in SIGNS.values()]
     weights = np.ones(len(words))
     weights[np.isin(words, np.array(letters, np.uint64))] = LETTER_WEIGHT
-    weights[words == spread(MASK)] = NUMBER_WEIGHT
+    weights[np.isin(words, np.array(signs, np.uint64))] = SIGN_WEIGHT
+    weights[words == MASKED] = NUMBER_WEIGHT
     weights[np.isin(words, np.array(glue, np.uint64))] = GLUE_WEIGHT
     return weights
 

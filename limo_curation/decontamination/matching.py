@@ -22,9 +22,10 @@ RULES: Final = ("exact", "ngram", "variant")
 EXACT, NGRAM, VARIANT, NO_RULE = range(4)
 NO_ITEM: Final = -1
 ROOM: Final = 1 << 16  # pairs that are written before the results are put away
-MIN_EVIDENCE: Final = 4.0
-"""Weight of shared n-grams (about as many n-grams without glue words) below which a match says nothing, unless the
-problem is nothing but the item. Ours."""
+MIN_VARIANT_EVIDENCE: Final = 4.0
+"""Weight of shared n-grams (as many n-grams without glue words) below which likeness is boilerplate. Ours."""
+MIN_EVIDENCE: Final = 2.0
+"""The same where the whole content agrees; below it the problem has to be the item and nothing else. Ours."""
 WHOLE: Final = 0.999  # a share that is 1 but for rounding
 ONE: Final = np.uint64(1)
 SHIFT: Final = np.uint64(32)
@@ -53,9 +54,10 @@ def match(texts: Texts, index: Index, *, min_containment: float, min_variant_con
     rows, items = np.empty(ROOM + num_items, np.int64), np.empty(ROOM + num_items, np.int32)
     rules, scores = np.empty(ROOM + num_items, np.uint8), np.empty(ROOM + num_items)
     found: list[pl.DataFrame] = []
+    kernel: Any = match_rows  # its tables stand in tuples, which a type checker counts as one argument each
     row = 0
     while row < len(texts):
-        row, count = match_rows(
+        row, count = kernel(
             texts.data, texts.offsets, row, *tables_of(vocabulary()),
             index.ngram_size, index.filter, index.table, index.grams, index.weights, index.posting_offsets,
             index.postings, index.totals, index.num_grams, index.numbers, index.drawings,
@@ -131,15 +133,18 @@ def match_rows(
             share = scores[item] / totals[item]
             if share < min(min_containment, min_variant):
                 continue
-            if scores[item] < MIN_EVIDENCE and (share < WHOLE or num_distinct > num_grams[item]):
-                continue
             if stands_in(out_items, first_out, last_exact, item):
                 continue
             begin, stop = content_offsets[item], content_offsets[item + 1]
             is_same = holds(content, num_content, item_content[begin:stop]) and (
                 drawings[item] == key[2] or drawings[item] == 0 or key[2] == 0
             )
-            if share >= (min_containment if is_same else min_variant):
+            if is_same:
+                is_item = scores[item] >= MIN_EVIDENCE or (share >= WHOLE and num_distinct <= num_grams[item])
+                fires = share >= min_containment and is_item
+            else:
+                fires = share >= min_variant and scores[item] >= MIN_VARIANT_EVIDENCE
+            if fires:
                 out_rows[num_out], out_items[num_out] = row, item
                 out_rules[num_out], out_scores[num_out] = NGRAM if is_same else VARIANT, min(share, 1.0)
                 num_out += 1
@@ -148,7 +153,7 @@ def match_rows(
 
 
 @compiled
-def find(table: Hashes, grams: Places, probe: Any) -> int:
+def find(table: Hashes, grams: Places, probe: Any) -> Any:
     """Return the number under which a key stands in the table, or -1."""
     mask = np.uint64(len(table) - 1)
     slot = (probe >> SHIFT) & mask

@@ -22,12 +22,12 @@ from limo_curation.decontamination.scanning import (
     MARKS,
     ONE,
     SPREAD,
-    add_mask,
     character,
     exact_word,
     find_word,
     is_ascii_letter,
     is_capital_next,
+    is_followed_by_word,
     is_unit,
     opens_drawing,
     read_drawing,
@@ -65,6 +65,8 @@ from limo_curation.decontamination.vocabulary import COMMAND_SALT as SALT
 
 COMMAND_SALT: Final = np.uint64(SALT)
 ZERO: Final = np.uint64(word_hash("0"))
+MASKED: Final = np.uint64(word_hash("#"))  # a number
+ARTICLE: Final = np.uint64(word_hash("a"))
 FRAC: Final = np.uint64(word_hash("frac"))
 
 
@@ -124,7 +126,9 @@ def read_text(
             if action == DROP:
                 continue
             if action == SIGN_COMMAND:
-                content[num_content] = sign_word(np.int64(value), before) | begins
+                words[num_words] = content[num_content] = sign_word(np.int64(value), before)
+                content[num_content] |= begins
+                num_words += 1
                 num_content += 1
                 begins = np.uint64(0)
                 before = SIGN
@@ -144,11 +148,14 @@ def read_text(
                 begins = np.uint64(0)
                 tens_place = num_content - 1 if action == TENS else -1
                 tens_end, tens_value = i, value
-                num_words = add_mask(words, num_words)
+                words[num_words] = MASKED
+                num_words += 1
                 before = DIGIT
                 continue
             words[num_words] = spread(word)
             num_words += 1
+            if action == GLUE and word == ARTICLE:  # "a point", but not "find $a$" or "a + b"
+                action = GLUE if is_followed_by_word(data, i, end) else OTHER
             if action != GLUE and not (length == 1 and before == APOSTROPHE):
                 content[num_content] = (spread(word) & ~MARKS) | begins
                 num_content += 1
@@ -160,7 +167,8 @@ def read_text(
             content[num_content] = exact_word(value) | begins
             num_content += 1
             begins = np.uint64(0)
-            num_words = add_mask(words, num_words)
+            words[num_words] = MASKED
+            num_words += 1
             before = DIGIT
         elif kind == HAN:
             word = (np.uint64(code) + ONE) * SPREAD
@@ -178,13 +186,16 @@ def read_text(
             content[num_content] = exact_word((np.uint64(values[code]) + ONE) * SPREAD) | begins
             num_content += 1
             begins = np.uint64(0)
-            num_words = add_mask(words, num_words)
+            words[num_words] = MASKED
+            num_words += 1
             before = DIGIT
             i += width
         elif kind == SIGN:
             sign, i = read_sign(data, i, end, plain, kinds, np.int64(values[code]), width, word_end == i)
             if sign:
-                content[num_content] = sign_word(sign, before) | begins
+                words[num_words] = content[num_content] = sign_word(sign, before)
+                content[num_content] |= begins
+                num_words += 1
                 num_content += 1
                 begins = np.uint64(0)
             before = SIGN

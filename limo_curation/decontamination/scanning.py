@@ -33,7 +33,6 @@ BASE: Final = np.uint64(known.BASE)
 SPREAD: Final = np.uint64(known.SPREAD)
 ONE: Final = np.uint64(1)
 SHIFT: Final = np.uint64(32)
-MASK: Final = np.uint64(known.word_hash("#"))  # a run of numbers
 MAX_WORD: Final = 64  # letters; what is longer is more words
 
 # marks in the lowest bits of a content word
@@ -153,8 +152,8 @@ def group_start(data: Bytes, i: int, end: int) -> int:
 
 @compiled
 def read_sign(
-    data: Bytes, i: int, end: int, plain: Codes, kinds: Bytes, sign: int, width: int, follows_word: bool
-) -> tuple[int, int]:
+    data: Bytes, i: int, end: int, plain: Codes, kinds: Bytes, sign: Any, width: int, follows_word: bool
+) -> tuple[Any, int]:
     """Return the sign at a place, or 0 for a hyphen, a dash or markup; and where to read on."""
     after, step = character(data, i + width, end)
     if sign in (LESS, MORE) and after == 61:  # <= and >=
@@ -186,7 +185,7 @@ def read_sign(
 
 
 @compiled
-def sign_word(sign: int, before: int) -> Any:
+def sign_word(sign: Any, before: Any) -> Any:
     """Return the word of a sign; between numbers a dot is a multiplication cross."""
     if sign == DOT and before == DIGIT:
         sign = TIMES
@@ -201,16 +200,6 @@ def is_unit(value: Any) -> bool:
         if value == (np.uint64(digit) + ONE) * SPREAD:
             return True
     return False
-
-
-@compiled
-def add_mask(words: Hashes, num_words: int) -> int:
-    """Add the sign for numbers; a run of numbers is one, since lists differ in length."""
-    masked = spread(MASK)
-    if num_words > 0 and words[num_words - 1] == masked:
-        return num_words
-    words[num_words] = masked
-    return num_words + 1
 
 
 @compiled
@@ -251,3 +240,11 @@ def is_capital_next(data: Bytes, i: int, end: int) -> bool:
     while i < end and data[i] == 32:
         i += 1
     return i < end and (65 <= data[i] <= 90 or data[i] >= 0xE0)
+
+
+@compiled
+def is_followed_by_word(data: Bytes, i: int, end: int) -> bool:
+    """Return whether a blank and two ASCII letters stand here."""
+    if i + 2 >= end or data[i] != 32:
+        return False
+    return is_ascii_letter(data[i + 1]) and is_ascii_letter(data[i + 2])

@@ -44,11 +44,11 @@ RENAME: Final = 5
 SIGN_COMMAND: Final = 6
 
 # signs, by the number that stands for them
-PLUS, MINUS, TIMES, DOT, DIVIDED, LESS, LESS_EQUAL, MORE, MORE_EQUAL, UNEQUAL, PLUS_MINUS = range(1, 12)
+PLUS, MINUS, TIMES, DOT, DIVIDED, LESS, LESS_EQUAL, MORE, MORE_EQUAL, UNEQUAL, PLUS_MINUS, EQUAL = range(1, 13)
 SIGNS: Final[Mapping[str, int]] = {
     "+": PLUS, "-": MINUS, "−": MINUS, "–": MINUS, "×": TIMES, "*": DOT, "·": DOT, "⋅": DOT, "÷": DIVIDED, "<": LESS,
     ">": MORE, "≤": LESS_EQUAL, "≥": MORE_EQUAL, "⩽": LESS_EQUAL, "⩾": MORE_EQUAL, "≦": LESS_EQUAL, "≧": MORE_EQUAL,
-    "≠": UNEQUAL, "±": PLUS_MINUS,
+    "≠": UNEQUAL, "±": PLUS_MINUS, "=": EQUAL,
 }  # fmt: skip
 SIGN_COMMANDS: Final[Mapping[str, int]] = {
     "times": TIMES, "cdot": DOT, "div": DIVIDED, "lt": LESS, "le": LESS_EQUAL, "leq": LESS_EQUAL,
