@@ -205,11 +205,12 @@ class Store(Files):
             "kept": {part.kept.name for part in manifest.parts},
             "dropped": {part.dropped.name for part in manifest.parts},
             "parts": {f"{part_name(part.start, part.stop)}.json" for part in manifest.parts},
-            "work": set[str](),
         }
         for folder, names in named.items():
             for name in set(self.list(f"{stage}/{key}/{folder}")) - names:
                 self.remove(f"{stage}/{key}/{folder}/{name}")
+        if self.list(f"{stage}/{key}/work"):
+            self.remove(f"{stage}/{key}/work")
         self.write_bytes(f"{stage}/{key}/manifest.json", manifest.model_dump_json(indent=1).encode())
         return self._artifact_of(manifest)
 
