@@ -111,10 +111,12 @@ class SeededSampler:
             yield Completion(request, text, "stop", 10, 12)
 
 
-def run_pipeline(folder: Path, *, part_rows: int = 1_000) -> dict[str, tuple[StagePlan, Artifact]]:
-    """Run all stages on sources and a store below a folder; return each stage's plan and artifact."""
+def run_pipeline(
+    folder: Path, *, part_rows: int = 1_000, store: Store | None = None
+) -> dict[str, tuple[StagePlan, Artifact]]:
+    """Run all stages on sources below a folder, and in a store there; return each stage's plan and artifact."""
     write_sources(folder)
-    store, sampler = Store(str(folder / "store")), SeededSampler(folder)
+    store, sampler = store or Store(str(folder / "store")), SeededSampler(folder)
     pool = Source(path=str(folder / "pool.jsonl"), name="pool", columns={"question": "q", "answer": "gold"})
     exam = Source(path=str(folder / "exam.jsonl"), name="exam", columns={"question": "q", "answer": "gold"})
     told = Source(

@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from limo_curation.run_record import (
     list_records,
     load_record,
     load_samples,
+    record_names,
     run_name,
     save_record,
     verify_store,
 )
+from limo_curation.runner import run_stage
 from limo_curation.store import Store
+from tests.parted import DropEmpty, files_of, plan_of, put_files
 from tests.small_run import HOSTILE_QUESTION, SmallRun, make_small_run, small_config
 
 
@@ -138,6 +142,42 @@ def test_garbage_is_what_no_kept_run_uses(tmp_path: Path):
     assert cache.read_text() == "not an entry"
     with pytest.raises(TableError, match="run it again"):
         funnel(other.store, other.record)
+
+
+def reuse_records(folder: Path, stage: str) -> set[str]:
+    """Return the entries that a stage's re-use records name."""
+    return {json.loads(file.read_text())["key"] for file in (folder / stage / "reuse").iterdir()}
+
+
+def test_reuse_records_of_kept_entries_stay_and_the_others_go(tmp_path: Path):
+    kept = make_small_run(tmp_path)
+    other = make_small_run(tmp_path, profile="other", screening=ScreeningConfig(max_characters=999))
+    screenings = {run.record.artifacts["screening"].key for run in (kept, other)}
+    assert reuse_records(tmp_path, "screening") == screenings
+    collect_garbage(kept.store, [kept.record.name], is_dry_run=True)
+    assert reuse_records(tmp_path, "screening") == screenings
+    collect_garbage(kept.store, [kept.record.name])
+    assert reuse_records(tmp_path, "screening") == {kept.record.artifacts["screening"].key}
+    assert verify_store(kept.store) == []
+
+
+@pytest.mark.parametrize("kept_sizes", [(10, 9), (10, 9, 8)])
+def test_a_part_that_two_entries_hold_outlives_either(tmp_path: Path, kept_sizes: tuple[int, ...]):
+    store = Store(str(tmp_path))
+    entries = {}
+    for sizes in ((10, 9), (10, 9, 8)):
+        artifact = run_stage(plan_of(DropEmpty(), {"problems": put_files(files_of(*sizes), store)}, store))
+        entries[sizes] = artifact
+        record = make_small_run(tmp_path, profile="-".join(map(str, sizes))).record
+        save_record(store, record.model_copy(update={"artifacts": {"drop-empty": artifact}}))
+    keep = next(name for name in record_names(store) if name.startswith("-".join(map(str, kept_sizes)) + "-"))
+    deleted = collect_garbage(store, [keep])
+    others = [artifact for sizes, artifact in entries.items() if sizes != kept_sizes]
+    assert {f"drop-empty/{artifact.key}" for artifact in others} <= set(deleted)
+    assert reuse_records(tmp_path, "drop-empty") == {entries[kept_sizes].key}
+    run = DropEmpty()
+    run_stage(plan_of(run, {"problems": put_files(files_of(10, 9, 3), store)}, store))
+    assert run.worked_on == [19]
 
 
 def test_unknown_name_deletes_nothing(tmp_path: Path):
