@@ -1,7 +1,10 @@
 """Ingestion: files of any shape become PROBLEMS, BENCHMARKS or RECORDED_CHAINS; what can't be read is quarantined.
 
-A row's identity is its content: `problem_id` is a digest of the question after Unicode NFC and with white space
-folded, so the same problem has the same id in every source, and rows with one id are duplicates of each other.
+A row's identity is its content: `problem_id` is a digest of the question with spellings folded, so the same problem has
+the same id in every source, and rows with one id are duplicates of each other.
+
+Each batch of a file becomes one part of the table, and its key is a digest of what it was read from. So an ingestion
+that was killed goes on where it stopped, and of files that were added or have grown only what is new is read.
 """
 
 from __future__ import annotations
@@ -12,16 +15,21 @@ from typing import Final
 import polars as pl
 
 from limo_curation.errors import ConfigError
+from limo_curation.hub_revisions import pin_revision, pinned_revision
 from limo_curation.ledger import DropRule, apply_rules
+from limo_curation.normalisation import boxed_answer, comparison_text, stored_text
+from limo_curation.plan import StageMetrics, TableStage
 from limo_curation.problem_config import IngestionConfig
+from limo_curation.readers.batches import BadRow, Batch
 from limo_curation.source_config import PublishedRate, Source
-from limo_curation.sources import BadRow, file_digests, read_source
-from limo_curation.stage import StageMetrics, StageWriter, TableStage
-from limo_curation.store import Store, chain_ids, content_ids
+from limo_curation.sources import file_digests, pending_batches
+from limo_curation.stage import StageWriter
+from limo_curation.store import Store, chain_ids, content_ids, json_digest
 from limo_curation.tables import BENCHMARKS, DROPPED, PROBLEMS, RECORDED_CHAINS, Table
 
-DROP_REASONS: Final = ("missing_field", "unreadable_row", "unreadable_file")
+DROP_REASONS: Final = ("left_out_by_source", "missing_field", "unreadable_row", "unreadable_file")
 
+LIST_COLUMNS: Final = ("steps", "chains")
 TEXT_COLUMNS: Final = ("question", "answer", "source", "origin", "source_solution", "domain_label", "license")
 
 
@@ -47,7 +55,8 @@ CHAIN_SHAPE: Final = Shape(
 def ingest_problems(*, config: IngestionConfig, store: Store, out: StageWriter) -> StageMetrics:
     """Read candidate problems into the PROBLEMS table.
 
-    Drop reasons: `unreadable_row`, `unreadable_file`, `missing_field` (no question); the evidence names file and row.
+    Drop reasons: `unreadable_row`, `unreadable_file`, `missing_field` (no question), `left_out_by_source` (the
+    source's `keep_where` does not want the row); the evidence names file and row.
 
     Raises:
         ConfigError: a column map names an unknown column of ours, or lacks the question.
@@ -69,28 +78,60 @@ def ingest_chains(*, config: IngestionConfig, store: Store, out: StageWriter) ->
     return ingest(config, CHAIN_SHAPE, out)
 
 
+def pin_sources(config: IngestionConfig) -> IngestionConfig:
+    """Return the config with each `hf://` path at the commit that its branch points to now, asked once for a run.
+
+    Raises:
+        TransientError, TableError: the Hub does not tell.
+    """
+    return config.model_copy(update={"sources": tuple(pin_revision(source) for source in config.sources)})
+
+
 def content_of_sources(config: IngestionConfig) -> dict[str, str]:
-    """Return a digest of every file, so that the stage's key follows the files' content."""
-    return {
-        f"{index}/{name}": digest
-        for index, source in enumerate(config.sources)
-        for name, digest in file_digests(source).items()
-    }
+    """Return a digest of every file, so that the stage's key follows the files' content, and pinned revisions."""
+    contents: dict[str, str] = {}
+    for index, source in enumerate(config.sources):
+        revision = pinned_revision(source)
+        contents |= {f"{index}/revision": revision} if revision else {}
+        contents |= {f"{index}/{name}": digest for name, digest in file_digests(source).items()}
+    return contents
 
 
 def ingest(config: IngestionConfig, shape: Shape, out: StageWriter) -> StageMetrics:
-    """Read all sources into one table, batch by batch."""
-    num_files: set[tuple[int, str]] = set()
-    for index, source in enumerate(config.sources):
+    """Read all sources into one table, a batch to a part; a part that any run has done before is taken over."""
+    for source in config.sources:
         check_columns(source, shape)
-        for batch in read_source(source, columns_to_read(source), batch_rows=config.batch_rows):
-            num_files.add((index, batch.file))
-            rows = map_columns(batch.frame, source, shape, batch.file)
-            present, missing = apply_rules(rows, stage=out.plan.stage.name, rules=missing_field_rules(source, shape))
-            out.count_input(batch.frame.height + len(batch.bad))
-            kept = present.select(list(shape.table.columns))
-            out.write(kept, pl.concat([missing, quarantine(batch.bad, out.plan.stage.name)]))
-    return {"num_files": float(len(num_files))}
+    num_files, part = 0, 0
+    for index, source in enumerate(config.sources):
+        digests = digests_of(source, index, out)
+        num_files += len(digests)
+        for pending in pending_batches(source, columns_to_read(source), batch_rows=config.batch_rows, digests=digests):
+            depends_on = json_digest({"source": source.key_fields(), "file": pending.file, "content": pending.content})
+            if out.find_part(part, part + 1, depends_on=depends_on) is None:
+                kept, dropped = rows_of_batch(pending.load(), source, shape, out.plan.stage.name)
+                rows_in = kept.height + dropped.height
+                out.write_part(part, part + 1, kept, dropped, rows_in=rows_in, depends_on=depends_on)
+            part += 1
+    return {"num_files": float(num_files)}
+
+
+def digests_of(source: Source, index: int, out: StageWriter) -> dict[str, str]:
+    """Return the digests of a source's files, which the plan holds already where `content_of_sources` was asked."""
+    prefix = f"{index}/"
+    planned = {
+        name.removeprefix(prefix): digest
+        for name, digest in out.plan.extra_inputs.items()
+        if name.startswith(prefix) and name != f"{prefix}revision"
+    }
+    return planned or file_digests(source)
+
+
+def rows_of_batch(batch: Batch, source: Source, shape: Shape, stage: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return a batch as rows of the table, and the ledger of those that are left out or can't be read."""
+    rows = map_columns(batch.frame, source, shape, batch.file)
+    rules = [*left_out_rules(source), *missing_field_rules(source, shape)]
+    present, left_out = apply_rules(rows, stage=stage, rules=rules)
+    return present.select(list(shape.table.columns)), pl.concat([left_out, quarantine(batch.bad, stage)])
 
 
 def check_columns(source: Source, shape: Shape) -> None:
@@ -113,23 +154,24 @@ def check_columns(source: Source, shape: Shape) -> None:
 def columns_to_read(source: Source) -> dict[str, pl.DataType]:
     """Return the source's columns that are needed, with the type that each is read as."""
     columns: dict[str, pl.DataType] = {
-        theirs: pl.List(pl.String) if ours == "steps" else pl.String() for ours, theirs in source.columns.items()
+        theirs: pl.List(pl.String) if ours in LIST_COLUMNS else pl.String() for ours, theirs in source.columns.items()
     }
+    others = [row_filter.column for row_filter in source.keep_where]
     if source.published_rate is not None:
-        columns[source.published_rate.column] = pl.String()
-        columns.update({theirs: pl.String() for theirs in source.published_rate.only_where})
-    return columns
+        others += [source.published_rate.column, *source.published_rate.only_where]
+    return columns | {name: columns.get(name, pl.String()) for name in others}
 
 
 def map_columns(frame: pl.DataFrame, source: Source, shape: Shape, file: str) -> pl.DataFrame:
-    """Return the rows with our column names, clean text and identities."""
-    place = pl.format("{}:{}", pl.lit(file), pl.col("row_number"))
+    """Return the rows with our column names, normalised text and identities; one row for each chain of a list."""
+    texts = {ours: theirs for ours, theirs in source.columns.items() if ours not in LIST_COLUMNS}
     ours = frame.select(
-        place.alias("place"),
-        *(clean(pl.col(source.columns[name])).alias(name) for name in shape.names if name in mapped(source, "text")),
+        pl.format("{}:{}", pl.lit(file), pl.col("row_number")).alias("place"),
+        *(stored_text(pl.col(theirs)).alias(name) for name, theirs in texts.items()),
         *(pl.lit(None, pl.String).alias(name) for name in shape.names if name not in source.columns),
-        *(clean(pl.col(theirs).list.join("\n\n")).alias("steps") for theirs in mapped(source, "steps").values()),
+        *(pl.col(source.columns[name]).alias(name) for name in LIST_COLUMNS if name in source.columns),
         *(expression.alias(name) for name, expression in published(source.published_rate).items()),
+        *(pl.col(each.column).alias(filter_name(place)) for place, each in enumerate(source.keep_where)),
     )
     if shape is BENCHMARK_SHAPE:
         return ours.with_columns(
@@ -139,30 +181,39 @@ def map_columns(frame: pl.DataFrame, source: Source, shape: Shape, file: str) ->
         )
     ours = ours.with_columns(problem_id=problem_ids(pl.col("question")), origin=pl.coalesce("origin", "place"))
     if shape is CHAIN_SHAPE:
-        ours = ours.with_columns(
-            chain=pl.coalesce("chain", "steps"), teacher=pl.coalesce("teacher", pl.lit(source.name))
-        )
-        return ours.with_columns(chain_id=chain_ids())
+        return with_chains(ours, source)
+    answer = pl.col("answer")
+    if source.answer_from == "boxed":
+        answer = pl.coalesce(pl.when(answer != "").then(answer), boxed_answer(pl.col("source_solution")))
     return ours.with_columns(
+        answer=answer,
         source=pl.coalesce("source", pl.lit(source.name)),
         license=pl.coalesce("license", pl.lit(source.license, pl.String)),
         domain_label_kind=pl.coalesce("domain_label_kind", pl.lit(source.domain_label_kind, pl.String)),
     )
 
 
-def mapped(source: Source, kind: str) -> dict[str, str]:
-    """Return the part of a column map that holds texts, or the one that holds lists of steps."""
-    return {ours: theirs for ours, theirs in source.columns.items() if (ours == "steps") == (kind == "steps")}
+def with_chains(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Return rows of one chain each: from a column of text, of a chain's steps, or of several chains."""
+    if "chains" in source.columns:
+        rows = rows.explode("chains")
+    whole = [stored_text(pl.col("chains"))] if "chains" in source.columns else []
+    steps = [stored_text(pl.col("steps").list.join("\n\n"))] if "steps" in source.columns else []
+    teacher = source.teacher or source.name
+    rows = rows.with_columns(
+        chain=pl.coalesce("chain", *whole, *steps), teacher=pl.coalesce("teacher", pl.lit(teacher))
+    )
+    return rows.with_columns(chain_id=chain_ids())
 
 
-def clean(text: pl.Expr) -> pl.Expr:
-    """Return text in Unicode NFC, without zero bytes and outer white space."""
-    return text.str.replace_all("\0", "", literal=True).str.normalize("NFC").str.strip_chars()
+def filter_name(place: int) -> str:
+    """Return the name under which the value that a row filter looks at is carried along."""
+    return f"filter {place}"
 
 
 def problem_ids(question: pl.Expr) -> pl.Expr:
-    """Return the identity of a question: white space is folded, case and signs count."""
-    return content_ids(question.str.replace_all(r"\s+", " ").str.strip_chars())
+    """Return the identity of a question: spellings are folded (`comparison_text`), case, numbers and signs count."""
+    return content_ids(comparison_text(question))
 
 
 def published(rate: PublishedRate | None) -> dict[str, pl.Expr]:
@@ -191,6 +242,23 @@ def published(rate: PublishedRate | None) -> dict[str, pl.Expr]:
         "published_num_attempts": pl.when(counts).then(pl.lit(rate.num_attempts, pl.Int64)),
         "published_num_solved": pl.when(counts).then(solved.round().cast(pl.Int64)),
     }
+
+
+def left_out_rules(source: Source) -> list[DropRule]:
+    """Return the rules that leave out the rows that a source's `keep_where` does not want."""
+    rules: list[DropRule] = []
+    for place, row_filter in enumerate(source.keep_where):
+        value = pl.col(filter_name(place))
+        number = value.cast(pl.Float64, strict=False)
+        if row_filter.one_of is not None:
+            is_wanted, wanted = value.is_in(row_filter.one_of), f"not one of {', '.join(row_filter.one_of)}"
+        else:
+            is_wanted, wanted = number < row_filter.below, f"not below {row_filter.below:g}"
+        told = pl.format(
+            "{}: {} is {}, {}", pl.col("place"), pl.lit(row_filter.column), value.fill_null("null"), pl.lit(wanted)
+        )
+        rules.append(DropRule("left_out_by_source", ~is_wanted.fill_null(False), number, row_filter.below, told))
+    return rules
 
 
 def missing_field_rules(source: Source, shape: Shape) -> list[DropRule]:

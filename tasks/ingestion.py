@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from limo_curation.config import ExecutionConfig
-from limo_curation.ingestion import BENCHMARK_INGESTION, CHAIN_INGESTION, INGESTION, content_of_sources
+from limo_curation.ingestion import BENCHMARK_INGESTION, CHAIN_INGESTION, INGESTION, content_of_sources, pin_sources
 from limo_curation.problem_config import IngestionConfig
 from limo_curation.source_config import Source
 from limo_curation.stage import StagePlan, TableStage, plan_stage
@@ -35,7 +35,11 @@ def recorded_chains(*, sources: tuple[Source, ...], execution: ExecutionConfig) 
 
 
 def read(stage: TableStage, config: IngestionConfig, execution: ExecutionConfig) -> Artifact:
-    """Return the table that the sources become; its key follows the files' content."""
+    """Return the table that the sources become; its key follows the files' content.
+
+    A branch on the Hub is looked up here, once: the files are read at that commit, which stands in the manifest.
+    """
+    config = pin_sources(config)
     plan = plan_stage(
         stage,
         {},

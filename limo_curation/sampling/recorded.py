@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from limo_curation.errors import ConfigError, TableError
-from limo_curation.ingestion import clean
+from limo_curation.normalisation import stored_text
 from limo_curation.sampling.protocol import Completion, SampleRequest
 from limo_curation.source_config import Source
 from limo_curation.sources import file_digests, read_source
@@ -66,4 +66,4 @@ def read_completions(source: Source) -> pl.DataFrame:
         if holes.len():
             raise TableError(f"source {source.name!r}: row {holes[0]} of {batch.file} lacks {', '.join(wanted)}: null")
         frames.append(batch.frame.select(pl.col(source.columns[name]).alias(name) for name in COLUMNS))
-    return pl.concat(frames).with_columns(clean(pl.col("question")))
+    return pl.concat(frames).with_columns(stored_text(pl.col("question")))

@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 import zstandard
 
-from limo_curation import sources
 from limo_curation.errors import ConfigError, TableError
+from limo_curation.readers import comma_separated
+from limo_curation.readers.batches import BadRow
 from limo_curation.source_config import Source
-from limo_curation.sources import BadRow, file_digests, read_source
+from limo_curation.sources import file_digests, read_source
 
 ROWS = [
     {"q": 'How many?\nCount, then say "all".', "a": "5"},
@@ -207,7 +208,7 @@ def test_csv_row_with_another_number_of_fields_is_reported(tmp_path: Path, row: 
 def test_rows_after_a_bad_csv_row_keep_their_numbers_over_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "BATCH_BYTES", 200)
+    monkeypatch.setattr(comma_separated, "BATCH_BYTES", 200)
     lines = [f"question {number},{number}" + (",extra" if number % 10 == 3 else "") for number in range(1, 101)]
     frame, bad = read(write(tmp_path / "pool.csv", "\n".join(["q,a", *lines]).encode()))
     assert frame["row_number"].to_list() == [int(answer) for answer in frame["a"]]

@@ -1,0 +1,134 @@
+"""JSON lines, through Polars."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import IO, Final
+
+import polars as pl
+
+from limo_curation.readers.batches import (
+    BATCH_BYTES,
+    BadRow,
+    Batch,
+    Columns,
+    PendingBatch,
+    UnreadableFileError,
+    arrow,
+    conform,
+    digest_of,
+    no_rows,
+    number_rows,
+    wrong_type,
+)
+
+MAX_LINE_BYTES: Final = 64 << 20  # ours: a longer line is no problem, and reading it whole would break the memory bound
+CHUNK_BYTES: Final = 1 << 18  # read at once: so much is lost at most before the place where a file breaks off
+SAMPLE_LINES: Final = 100  # looked at for columns that hold lists or objects
+STREAM_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, EOFError, arrow.ArrowException)
+
+
+def read_json_lines(stream: IO[bytes], name: str, columns: Columns) -> Iterator[PendingBatch]:
+    """Read JSON lines; a line that is no JSON object of the asked-for types is reported with its row.
+
+    Raises:
+        UnreadableFileError: the file is one JSON array, or a wanted column holds objects.
+    """
+    first_row, types, error = 1, dict(columns), None
+    while error is None:
+        data, error = read_block(stream)
+        if first_row == 1:
+            data = data.removeprefix(codecs.BOM_UTF8)
+            types = types_of_lines(data, columns)
+        if data:
+            num_lines = data.count(b"\n") + (not data.endswith(b"\n"))
+            load = partial(parse_text, data, name, first_row, types, columns)
+            yield PendingBatch(name, digest_of(first_row, data), first_row + num_lines - 1, load)
+            first_row += num_lines
+        elif error is None:
+            return
+    raise error
+
+
+def read_block(stream: IO[bytes]) -> tuple[bytes, Exception | None]:
+    """Read whole lines, and why they end where the file breaks off; what was read before that is not lost."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while size < BATCH_BYTES and (chunk := stream.read(min(CHUNK_BYTES, BATCH_BYTES))):
+            chunks.append(chunk)
+            size += len(chunk)
+        if chunks and not chunks[-1].endswith(b"\n"):
+            chunks.append(stream.readline(MAX_LINE_BYTES))
+            end = chunks[-1]
+            while len(end) == MAX_LINE_BYTES and not end.endswith(b"\n"):
+                end = stream.readline(MAX_LINE_BYTES)  # not kept: the row is reported by its length
+    except STREAM_ERRORS as error:
+        return b"".join(chunks), error
+    return b"".join(chunks), None
+
+
+def types_of_lines(data: bytes, columns: Columns) -> dict[str, pl.DataType]:
+    """Return how to read each column: a list of texts where one text is wanted is read as a list.
+
+    Raises:
+        UnreadableFileError: the file is one JSON array, or a wanted column holds objects.
+    """
+    lines = data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+    if lines[0].strip() == b"[" or lines[0].lstrip().startswith(b"[{"):
+        raise UnreadableFileError("it is one JSON array; write one object to a line (jq -c '.[]')")
+    types = dict(columns)
+    try:
+        found = pl.read_ndjson(io.BytesIO(b"\n".join(lines[:-1] or lines))).schema
+    except pl.exceptions.PolarsError:
+        return types  # a broken line among them, which is reported when its batch is parsed
+    for column in columns:
+        dtype = found.get(column, pl.Null())
+        inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+        if isinstance(inner, pl.Struct):
+            raise UnreadableFileError(wrong_type(column, "objects"))
+        if isinstance(columns[column], pl.List) and isinstance(dtype, pl.String):
+            raise UnreadableFileError(f"column {column!r} holds texts, not lists; name it as a column of texts")
+        if isinstance(dtype, pl.List):
+            types[column] = pl.List(pl.String)
+    return types
+
+
+def parse_text(text: bytes, name: str, first_row: int, types: Columns, columns: Columns) -> Batch:
+    """Parse whole lines; blank ones are no rows, but they count as lines."""
+    num_lines = text.count(b"\n") + (not text.endswith(b"\n"))
+    frame = parse_together(text, types)
+    if isinstance(frame, pl.DataFrame) and frame.height == num_lines:
+        return Batch(name, conform(number_rows(frame, first_row), columns))
+    lines = [(row, line) for row, line in enumerate(io.BytesIO(text).readlines(), first_row) if line.strip()]
+    batch = parse_lines(lines, name, types)
+    return Batch(name, conform(batch.frame, columns), batch.bad)
+
+
+def parse_lines(lines: Sequence[tuple[int, bytes]], name: str, types: Columns) -> Batch:
+    """Parse numbered lines together; where that fails, halve them until the bad lines stand alone."""
+    frame = parse_together(b"".join(line for _, line in lines), types)
+    if isinstance(frame, pl.DataFrame) and frame.height == len(lines):
+        numbers = pl.Series("row_number", [row for row, _ in lines], pl.Int64)
+        return Batch(name, frame.insert_column(0, numbers))
+    if len(lines) == 1:
+        row, line = lines[0]
+        problem = "no JSON object" if isinstance(frame, pl.DataFrame) else frame
+        if len(line) > MAX_LINE_BYTES:
+            problem = f"longer than {MAX_LINE_BYTES:,} bytes"
+        message = f"{name}: row {row}: {problem}; mend the line or leave it out"
+        return Batch(name, no_rows(types), [BadRow(name, row, message)])
+    middle = len(lines) // 2
+    halves = [parse_lines(lines[:middle], name, types), parse_lines(lines[middle:], name, types)]
+    return Batch(name, pl.concat([half.frame for half in halves]), [bad for half in halves for bad in half.bad])
+
+
+def parse_together(text: bytes, types: Columns) -> pl.DataFrame | str:
+    """Parse lines, or say why they can't be parsed."""
+    try:
+        return pl.read_ndjson(io.BytesIO(text), schema=dict(types))
+    except pl.exceptions.PolarsError as error:
+        return " ".join(str(error).split())[:200]
