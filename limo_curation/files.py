@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -34,16 +36,36 @@ class Files:
             return None
         return data
 
-    def write_bytes(self, path: str, data: bytes | memoryview) -> None:
+    def write_bytes(self, path: str, data: bytes) -> None:
         """Write a whole file or nothing: under a temporary name first, then renamed (object stores: one put)."""
         target = f"{self.root}/{path}"
         if not self.is_local:
-            self.fs.pipe_file(target, bytes(data))
+            self.fs.pipe_file(target, data)
             return
-        temporary = Path(f"{target}.{uuid.uuid4().hex}.tmp")
-        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._temporary(target)
         temporary.write_bytes(data)
         temporary.replace(target)
+
+    def write_through(self, path: str, write: Callable[[Path | io.BytesIO], object]) -> tuple[int, str]:
+        """Write a file, whole or not at all, by a function that takes a path or a buffer; nothing is held twice.
+
+        Returns:
+            The file's size in bytes, and its SHA-256.
+        """
+        target = f"{self.root}/{path}"
+        if not self.is_local:
+            buffer = io.BytesIO()
+            write(buffer)
+            self.fs.pipe_file(target, buffer.getvalue())
+            return buffer.tell(), hashlib.sha256(buffer.getbuffer()).hexdigest()
+        temporary = self._temporary(target)
+        write(temporary)
+        with temporary.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        size = temporary.stat().st_size
+        temporary.replace(target)
+        self._remember(path, sha256)
+        return size, sha256
 
     def list(self, path: str) -> list[str]:
         """Return the sorted names in a folder; none where there is no such folder."""
@@ -62,27 +84,29 @@ class Files:
         stamp = self._stamp(path)
         if stamp is not None and _KNOWN_FILES.get(stamp) == sha256:
             return True
-        digest, num_bytes = hashlib.sha256(), 0
         try:
             with self.fs.open(f"{self.root}/{path}", "rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-                    num_bytes += len(block)
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+                is_whole = found == sha256 and file.seek(0, io.SEEK_END) == size
         except FileNotFoundError:
             return False
-        is_whole = num_bytes == size and digest.hexdigest() == sha256
         if is_whole and stamp is not None and stamp == self._stamp(path):
             _KNOWN_FILES[stamp] = sha256
         return is_whole
 
-    def remember(self, path: str, sha256: str) -> None:
-        """Take a file's SHA-256 as known, since this process has just written it."""
+    def _temporary(self, target: str) -> Path:
+        temporary = Path(f"{target}.{uuid.uuid4().hex}.tmp")
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        return temporary
+
+    def _remember(self, path: str, sha256: str) -> None:
+        """Take a file's SHA-256 as known, since this process has just written or checked it."""
         stamp = self._stamp(path)
         if stamp is not None:
             _KNOWN_FILES[stamp] = sha256
 
-    def link(self, source: str, target: str) -> None:
-        """Give a file a second name, or copy it where that is not possible."""
+    def link(self, source: str, target: str, *, sha256: str) -> None:
+        """Give a file, whose SHA-256 was just checked, a second name; or copy it where that is not possible."""
         if source == target:
             return
         if not self.is_local:
@@ -95,6 +119,7 @@ class Files:
             os.link(old, new)
         except OSError:  # a file system without hard links
             self.write_bytes(target, old.read_bytes())
+        self._remember(target, sha256)
 
     def _stamp(self, path: str) -> Stamp | None:
         """Return what tells a local file from a changed one without reading it; None where that can't be told."""

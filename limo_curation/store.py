@@ -19,6 +19,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -188,8 +189,8 @@ class Store(Files):
         """Put both files of another entry's part into this entry, as rows [start, stop), and return its record."""
         name = f"{part_name(start, stop)}.parquet"
         for half, file in (("kept", there.part.kept), ("dropped", there.part.dropped)):
-            self.link(f"{stage}/{there.key}/{half}/{file.name}", f"{stage}/{key}/{half}/{name}")
-            self.remember(f"{stage}/{key}/{half}/{name}", file.sha256)
+            source, target = f"{stage}/{there.key}/{half}/{file.name}", f"{stage}/{key}/{half}/{name}"
+            self.link(source, target, sha256=file.sha256)
         update = {
             "start": start,
             "stop": stop,
@@ -216,16 +217,12 @@ class Store(Files):
 
     def write_table(self, stage: str, key: str, half: str, name: str, frame: pl.DataFrame) -> FileRecord:
         """Write one Parquet file of an entry and return its record. The same frame gives the same bytes."""
-        buffer = io.BytesIO()
-        frame.write_parquet(buffer, compression="zstd", compression_level=ZSTD_LEVEL, row_group_size=50_000)
-        data = buffer.getbuffer()
-        path = f"{stage}/{key}/{half}/{name}.parquet"
-        self.write_bytes(path, data)
-        record = FileRecord(
-            name=f"{name}.parquet", rows=frame.height, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
-        )
-        self.remember(path, record.sha256)
-        return record
+
+        def write(file: Path | io.BytesIO) -> None:
+            frame.write_parquet(file, compression="zstd", compression_level=ZSTD_LEVEL, row_group_size=50_000)
+
+        size, sha256 = self.write_through(f"{stage}/{key}/{half}/{name}.parquet", write)
+        return FileRecord(name=f"{name}.parquet", rows=frame.height, bytes=size, sha256=sha256)
 
     def read_table(self, stage: str, key: str, half: str, record: FileRecord) -> pl.DataFrame | None:
         """Return one file of an entry; None where it is gone or damaged."""
