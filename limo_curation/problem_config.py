@@ -58,6 +58,7 @@ ScreeningRule = Literal[
     "multiple_choice",
     "yes_no_answer",
     "unsupported_language",
+    "markup_debris",
 ]
 ALL_SCREENING_RULES: tuple[ScreeningRule, ...] = get_args(ScreeningRule)
 
