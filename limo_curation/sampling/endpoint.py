@@ -9,6 +9,7 @@ refusal repeats it.
 from __future__ import annotations
 
 import functools
+import json
 import os
 import threading
 import time
@@ -75,7 +76,7 @@ class EndpointSampler:
 
     def _post(self, client: httpx.Client, url: str, request: SampleRequest) -> Completion | str:
         """Return the completion, or what failed if trying again may help."""
-        body = {
+        body: dict[str, Any] = {
             "model": request.model,
             "messages": request.messages(),
             "temperature": request.temperature,
@@ -83,6 +84,9 @@ class EndpointSampler:
             "max_tokens": request.max_tokens,
             "seed": request.seed,
         }
+        if request.json_schema is not None:
+            schema: dict[str, Any] = {"name": "reply", "schema": json.loads(request.json_schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         try:
             response = client.post(f"{url.rstrip('/')}/chat/completions", json=body)
         except httpx.RequestError as error:

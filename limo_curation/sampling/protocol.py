@@ -26,6 +26,9 @@ class SampleRequest:
     seed: int
     attempt: int
     system_prompt: str | None = None
+    json_schema: str | None = None
+    """A JSON schema for the completion, as JSON text. Only the endpoint engine enforces it: whoever asks checks the
+    reply anyway."""
 
     def key(self, revision: str) -> str:
         """Return the identity of this request on one revision of the model: 32 hex digits.
@@ -33,6 +36,8 @@ class SampleRequest:
         The attempt's number is left out, since the seed follows from it.
         """
         fields = [self.question, self.temperature, self.top_p, self.max_tokens, self.seed, self.system_prompt]
+        if self.json_schema is not None:  # a request without one keeps the key that it always had
+            fields.append(self.json_schema)
         return json_digest([revision, *fields])[:32]
 
     def messages(self) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -126,6 +127,14 @@ def test_request_is_sent_with_every_setting(server: ChatServer) -> None:
     ]
     assert (done.request, done.text, done.finish_reason) == (asked, "WHY?", "stop")
     assert (done.num_prompt_tokens, done.num_completion_tokens) == (11, 7)
+
+
+def test_schema_of_the_reply_is_sent_where_a_request_has_one(server: ChatServer) -> None:
+    asked = replace(request("1 + 1 = ?"), json_schema='{"type": "object"}')
+    list(sampler_of(server.url).sample([asked, request("2 + 2 = ?")]))
+    formats = {body["messages"][-1]["content"]: body.get("response_format") for body in server.bodies}
+    schema = {"name": "reply", "schema": {"type": "object"}, "strict": True}
+    assert formats == {"1 + 1 = ?": {"type": "json_schema", "json_schema": schema}, "2 + 2 = ?": None}
 
 
 def test_cut_off_and_empty_completions_are_told_apart_from_finished_ones(server: ChatServer) -> None:

@@ -24,6 +24,7 @@ ids = st.text(alphabet="0123456789abcdef", min_size=20, max_size=20)
         replace(BASE, top_p=1.0),
         replace(BASE, max_tokens=101),
         replace(BASE, seed=8),
+        replace(BASE, json_schema="{}"),
         replace(BASE, system_prompt=""),  # an empty system prompt is one more message than none
     ],
 )
