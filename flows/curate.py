@@ -151,7 +151,7 @@ def run_stages(config: RunConfig) -> str:
     must_not_leak = None
     if config.decontamination.enabled:
         must_not_leak = run.add(benchmarks(sources=config.decontamination.benchmarks, **on))
-    problems = run.add(decontaminate(problems, must_not_leak, config=config.decontamination, **on))
+    problems = run.add(decontaminate(problems, must_not_leak, config=config.decontamination, sampler=sampler, **on))
     problems = run.add(count_templates(problems, config=config.novelty, **on))
     problems = run.add(classify(problems, config=config.domains, **on))
     problems = run.add(rate(problems, config=config.difficulty, sampler=sampler, **on))

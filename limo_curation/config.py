@@ -252,7 +252,8 @@ class RunConfig(Section):
         solvers = [*self.generation.teachers]
         if self.difficulty.enabled:
             solvers += [*self.difficulty.weak, *([self.difficulty.strong] if self.difficulty.strong else [])]
-        models = sorted({solver.model for solver in solvers})
+        judge = self.decontamination.paraphrase if self.decontamination.enabled else None
+        models = sorted({solver.model for solver in solvers} | ({judge.model} if judge else set()))
         if self.engine.kind == "recorded" and models and not self.engine.completions:
             raise ValueError(f"engine.kind = 'recorded' needs engine.completions, since {models[0]} is to be sampled")
         if self.selection.quotas and not self.domains.enabled:

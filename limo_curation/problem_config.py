@@ -89,6 +89,20 @@ class DeduplicationConfig(StageConfig):
     seed: Annotated[int, Field(ge=1)] = 1
 
 
+class ParaphraseJudge(Section):
+    """Who decides whether a problem is an item in other words or another language. Every number is ours."""
+
+    model: str
+    """Hub id (pinned as `owner/name@revision`) or local folder."""
+    max_candidates: Count = 2
+    """Items that are asked about for one problem, each in both orders."""
+    min_similarity: Annotated[float, Field(gt=0, le=1)] = 0.4
+    """Cosine of weighted words from which an item is asked about; on a mixed pool that is .6 items a problem."""
+    max_tokens: Count = 1_024
+    """Of one reply, its thoughts included."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
 class DecontaminationConfig(StageConfig):
     """Which problems stand in a benchmark. LIMO: n-gram match against all benchmarks; every number is ours."""
 
@@ -100,6 +114,8 @@ class DecontaminationConfig(StageConfig):
     """Share of the item's weighted n-grams from which a problem that holds all of the item's content holds the item."""
     min_variant_containment: Annotated[float, Field(gt=0, le=1)] = 0.65
     """Share from which a problem with other content, most often other numbers, is a variant of the item."""
+    paraphrase: ParaphraseJudge | None = None
+    """A language model that is asked about likely paraphrases and translations; None: nobody is asked."""
 
     @model_validator(mode="after")
     def _has_something_to_compare_with(self) -> Self:

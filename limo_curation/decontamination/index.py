@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +45,7 @@ SHIFT: Final = np.uint64(32)
 
 Places = npt.NDArray[np.int32]
 Weights = npt.NDArray[np.float64]
+AnyIndex = TypeVar("AnyIndex")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class ReadTexts:
     """Of each text the keys of its letters, its numbers and signs, and its drawing: shape (rows, 3)."""
 
 
-_indexes: OrderedDict[str, Index] = OrderedDict()
+_indexes: OrderedDict[str, Any] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -91,17 +94,22 @@ def index_of(items: pl.DataFrame, *, ngram_size: int) -> Index:
         items: `benchmark_id`, `question`.
         ngram_size: words to an n-gram.
     """
-    key = hashlib.sha256(f"{ngram_size}".encode())
+    return built_once(items, f"n-grams of {ngram_size}", partial(build_index, ngram_size=ngram_size))
+
+
+def built_once(items: pl.DataFrame, kind: str, build: Callable[[pl.DataFrame], AnyIndex]) -> AnyIndex:
+    """Return what `build` makes of benchmark items; the same items and kind are built once per process."""
+    digest = hashlib.sha256(kind.encode())
     for name in ("benchmark_id", "question"):
         texts = texts_of(items[name])
-        key.update(texts.offsets.tobytes() + texts.data.tobytes())
-    digest = key.hexdigest()
+        digest.update(texts.offsets.tobytes() + texts.data.tobytes())
+    key = digest.hexdigest()
     with _lock:  # parts run in threads, and the first ones all want it
-        if digest not in _indexes:
-            _indexes[digest] = build_index(items, ngram_size=ngram_size)
+        if key not in _indexes:
+            _indexes[key] = build(items)
         while len(_indexes) > MAX_INDEXES:
             _indexes.popitem(last=False)
-        return _indexes[digest]
+        return _indexes[key]
 
 
 def build_index(items: pl.DataFrame, *, ngram_size: int) -> Index:

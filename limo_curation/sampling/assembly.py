@@ -14,10 +14,12 @@ from limo_curation.store import Store
 
 def assemble_sampler(config: RunConfig, store: Store) -> tuple[CachedSampler, MeteredSampler] | tuple[None, None]:
     """Return the sampler of a run and the ledger inside it; None twice for a run that samples nothing."""
-    samples = config.generation.teachers or (
-        config.difficulty.enabled and (config.difficulty.weak or config.difficulty.strong)
+    samples = (
+        config.generation.teachers,
+        config.difficulty.enabled and (config.difficulty.weak or config.difficulty.strong),
+        config.decontamination.enabled and config.decontamination.paraphrase,
     )
-    if not samples:
+    if not any(samples):
         return None, None
     metered = MeteredSampler(engine_of(config.engine), max_total_tokens=config.engine.max_total_tokens)
     return CachedSampler(metered, store, chunk_size=config.engine.batch_size), metered

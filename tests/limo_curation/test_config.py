@@ -28,6 +28,7 @@ from limo_curation.problem_config import (
     DomainsConfig,
     IngestionConfig,
     NoveltyConfig,
+    ParaphraseJudge,
     ScreeningConfig,
 )
 from limo_curation.source_config import Source
@@ -158,6 +159,13 @@ def test_impossible_section_is_refused_with_the_reason(
                 "engine": EngineConfig(kind="endpoint", urls={"x": ("u",)}),
             },
             "no entry for strong",
+        ),
+        (
+            {
+                "decontamination": DecontaminationConfig(benchmarks=(POOL,), paraphrase=ParaphraseJudge(model="judge")),
+                "engine": EngineConfig(kind="endpoint", urls={"x": ("u",)}),
+            },
+            "no entry for judge",
         ),
         (
             {

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limo_curation.decontamination import DECONTAMINATION, find_contaminated
+from limo_curation.decontamination import DECONTAMINATION, find_contaminated, require_items
+from limo_curation.errors import TableError
 from limo_curation.problem_config import DecontaminationConfig
 from limo_curation.source_config import Source
 from limo_curation.tables import BENCHMARKS, CLUSTERED
@@ -205,6 +206,14 @@ def test_ledger_names_the_item_that_is_held_most(tmp_path: Path) -> None:
         ("same", "benchmark_exact", 1.0, 1.0, "exam/4"),
         ("same", "benchmark_exact", 1.0, 1.0, "exam/4"),
     ]
+
+
+def test_benchmark_without_any_item_is_an_error_and_not_a_clean_bill() -> None:
+    read = rows_of(BENCHMARKS, {"benchmark_id": "exam/1", "benchmark": "exam", "question": ITEM}).lazy()
+    mixed = Source(path="all.jsonl", name="all", columns={"question": "q", "benchmark": "set"})  # names its own sets
+    require_items(read, [EXAM, mixed])
+    with pytest.raises(TableError, match=r"benchmark quiz: mend its columns\.question"):
+        require_items(read, [EXAM, EXAM.model_copy(update={"name": "quiz"})])
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,7 +8,7 @@ import pytest
 
 from limo_curation.config import DifficultyConfig, EngineConfig, GenerationConfig, RunConfig, Solver
 from limo_curation.errors import BudgetError
-from limo_curation.problem_config import DecontaminationConfig, IngestionConfig
+from limo_curation.problem_config import DecontaminationConfig, IngestionConfig, ParaphraseJudge
 from limo_curation.sampling.assembly import assemble_sampler, engine_of
 from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.recorded import RecordedSampler
@@ -25,16 +25,12 @@ TOLD = Source(path="told.jsonl", name="told", columns={"question": "q", "chain":
 
 def config(**sections: Any) -> RunConfig:
     given: dict[str, Any] = {
+        "decontamination": DecontaminationConfig(enabled=False),
         "difficulty": DifficultyConfig(enabled=False),
         "generation": GenerationConfig(recorded=(TOLD,)),
         "engine": ENDPOINT,
     }
-    return RunConfig(
-        profile="test",
-        ingestion=IngestionConfig(sources=(POOL,)),
-        decontamination=DecontaminationConfig(enabled=False),
-        **(given | sections),
-    )
+    return RunConfig(profile="test", ingestion=IngestionConfig(sources=(POOL,)), **(given | sections))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +51,7 @@ def test_run_that_samples_nothing_needs_no_engine(tmp_path: Path, sections: dict
         {"generation": GenerationConfig(teachers=(ADA,))},
         {"difficulty": DifficultyConfig(weak=(ADA,))},
         {"difficulty": DifficultyConfig(strong=ADA)},
+        {"decontamination": DecontaminationConfig(benchmarks=(POOL,), paraphrase=ParaphraseJudge(model=ADA.model))},
     ],
 )
 def test_cache_stands_above_the_ledger_and_the_ledger_above_the_engine(
