@@ -71,19 +71,25 @@ def answer_of(kind: int, a: int, b: int) -> int:
     return (a + b, a + b, a % b, a * b, b, a + b)[kind]
 
 
-def write_sources(folder: Path) -> None:
-    rows = []
-    for index in range(36):
-        kind, a, b = index % 6, 17 + 3 * index, 7 + index
-        question = KINDS[kind].format(a=a, b=b) + f" (Exercise of chapter {'abcdefghijkl'[index // 6]})"
-        rows.append({"q": question, "gold": str(answer_of(kind, a, b)), "topic": None})
-    rows.append({"q": rows[3]["q"].upper(), "gold": rows[3]["gold"], "topic": None})  # exact duplicate
+def exercise(index: int) -> dict[str, str | None]:
+    kind, a, b = index % 6, 17 + 3 * index, 7 + index
+    question = KINDS[kind].format(a=a, b=b) + f" (Exercise of chapter {'abcdefghijkl'[index // 6]})"
+    return {"q": question, "gold": str(answer_of(kind, a, b)), "topic": None}
+
+
+def write_sources(folder: Path, *, num_more: int = 0) -> None:
+    """Write a pool of problems with traps among them, `num_more` problems in a file behind it, an exam and chains."""
+    rows = [exercise(index) for index in range(36)]
+    rows.append({"q": str(rows[3]["q"]).upper(), "gold": rows[3]["gold"], "topic": None})  # exact duplicate
     rows.append({"q": "Prove that the sum of two even integers is even.", "gold": "2k", "topic": None})
     rows.append({"q": "Too short", "gold": "1", "topic": None})
     rows.append({"q": None, "gold": "1", "topic": None})
     lines = [json.dumps(row) for row in rows] + ["{broken"]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pool.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if num_more:
+        more = [json.dumps(exercise(36 + index)) for index in range(num_more)]
+        (folder / "pool.more.jsonl").write_text("\n".join(more) + "\n", encoding="utf-8")
     (folder / "exam.jsonl").write_text(
         json.dumps({"q": rows[5]["q"], "gold": rows[5]["gold"]}) + "\n", encoding="utf-8"
     )
@@ -95,8 +101,9 @@ class SeededSampler:
     """Reaches the right answer in about a third of the strong attempts, decided by the request's seed."""
 
     def __init__(self, folder: Path) -> None:
-        lines = (folder / "pool.jsonl").read_text(encoding="utf-8").splitlines()[:-1]
-        self.gold = {row["q"]: row["gold"] for row in map(json.loads, lines) if row["q"]}
+        lines = [line for file in folder.glob("pool*.jsonl") for line in file.read_text(encoding="utf-8").splitlines()]
+        rows = [json.loads(line) for line in lines if line != "{broken"]
+        self.gold = {row["q"]: row["gold"] for row in rows if row["q"]}
         self.num_requests = 0
 
     def revision(self, model: str) -> str:
@@ -112,12 +119,12 @@ class SeededSampler:
 
 
 def run_pipeline(
-    folder: Path, *, part_rows: int = 1_000, store: Store | None = None
+    folder: Path, *, part_rows: int = 1_000, num_more: int = 0, store: Store | None = None
 ) -> dict[str, tuple[StagePlan, Artifact]]:
     """Run all stages on sources below a folder, and in a store there; return each stage's plan and artifact."""
-    write_sources(folder)
+    write_sources(folder, num_more=num_more)
     store, sampler = store or Store(str(folder / "store")), SeededSampler(folder)
-    pool = Source(path=str(folder / "pool.jsonl"), name="pool", columns={"question": "q", "answer": "gold"})
+    pool = Source(path=str(folder / "pool*.jsonl"), name="pool", columns={"question": "q", "answer": "gold"})
     exam = Source(path=str(folder / "exam.jsonl"), name="exam", columns={"question": "q", "answer": "gold"})
     told = Source(
         path=str(folder / "chains.jsonl"), name="told", columns={"question": "q", "chain": "text", "teacher": "by"}

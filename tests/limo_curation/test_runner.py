@@ -1,10 +1,7 @@
-"""The runner refuses stages that break the contract, and a killed stage goes on where it stopped."""
+"""The runner refuses stages that break the contract."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -18,58 +15,10 @@ from limo_curation.problem_config import IngestionConfig, ScreeningConfig, Stage
 from limo_curation.runner import missing_parts, run_part, run_stage
 from limo_curation.screening import SCREENING
 from limo_curation.source_config import Source
-from limo_curation.stage import RowStage, StagePlan, StageWriter, TableStage, plan_stage
+from limo_curation.stage import RowStage, StageWriter, TableStage, plan_stage
 from limo_curation.store import Artifact, Store
 from limo_curation.tables import CLUSTERED, DROPPED, PROBLEMS, SCREENED
-from tests.small_pipeline import bytes_of, run_pipeline, write_sources
-
-KILLED = """
-import os, signal, sys
-from limo_curation import screening
-from limo_curation.config import Source
-from limo_curation.problem_config import IngestionConfig, ScreeningConfig
-from limo_curation.ingestion import INGESTION, content_of_sources
-from limo_curation.runner import run_stage
-from limo_curation.stage import RowStage, plan_stage
-from limo_curation.store import Store
-
-folder, num_parts = sys.argv[1], int(sys.argv[2])
-columns = {"question": "q", "answer": "gold"}
-config = IngestionConfig(sources=(Source(path=f"{folder}/pool.jsonl", name="pool", columns=columns),))
-store = Store(f"{folder}/store")
-problems = run_stage(plan_stage(INGESTION, {}, config=config, store=store, extra_inputs=content_of_sources(config)))
-whole = store.commit_part
-
-def commit_and_die(stage, key, part):
-    if len(store.list(f"{stage}/{key}/parts")) == num_parts:
-        os.kill(os.getpid(), signal.SIGKILL)
-    whole(stage, key, part)
-
-store.commit_part = commit_and_die
-run_stage(plan_stage(screening.SCREENING, {"problems": problems}, config=ScreeningConfig(), store=store, part_rows=8))
-"""
-
-
-def test_a_stage_that_was_killed_resumes_at_its_first_missing_part(tmp_path: Path) -> None:
-    write_sources(tmp_path)
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), "2"], check=False, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    plan = screening_of(tmp_path)
-    assert len(missing_parts(plan)) == 3  # 39 rows in parts of 8, two of them committed
-    assert plan.store.artifact("screening", plan.key) is None
-    run_stage(plan)
-    untouched = tmp_path / "untouched"
-    write_sources(untouched)
-    never_killed = screening_of(untouched)
-    run_stage(never_killed)
-    assert bytes_of(plan) == bytes_of(never_killed)
-
-
-def screening_of(folder: Path) -> StagePlan:
-    source = Source(path=str(folder / "pool.jsonl"), name="pool", columns={"question": "q", "answer": "gold"})
-    config, store = IngestionConfig(sources=(source,)), Store(str(folder / "store"))
-    plan = plan_stage(INGESTION, {}, config=config, store=store, extra_inputs=content_of_sources(config))
-    return plan_stage(SCREENING, {"problems": run_stage(plan)}, config=ScreeningConfig(), store=store, part_rows=8)
+from tests.small_pipeline import run_pipeline
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,19 @@ def pipeline_again(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     return run_pipeline(tmp_path_factory.mktemp("again"))
 
 
+@pytest.fixture(scope="module")
+def before_and_after(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pipeline, Pipeline]:
+    """The pipeline on a pool, and then, in the same store, on the same pool with ten problems more."""
+    folder = tmp_path_factory.mktemp("grown")
+    return run_pipeline(folder, part_rows=7), run_pipeline(folder, part_rows=7, num_more=10)
+
+
+@pytest.fixture(scope="module")
+def large_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """The larger pool in a store of its own."""
+    return run_pipeline(tmp_path_factory.mktemp("large"), part_rows=7, num_more=10)
+
+
 def halves(plan: StagePlan, artifact: Artifact) -> tuple[pl.DataFrame, pl.DataFrame]:
     kept = plan.store.scan(artifact, plan.stage.writes).collect()
     return kept, plan.store.scan(artifact, DROPPED, half="dropped").collect()
@@ -124,3 +137,33 @@ def test_finished_parts_are_not_missing(pipeline_in_small_parts: Pipeline) -> No
     for plan, _ in pipeline_in_small_parts.values():
         if isinstance(plan.stage, RowStage):
             assert missing_parts(plan) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pool_that_has_grown_gives_the_same_bytes_as_a_fresh_store(
+    before_and_after: tuple[Pipeline, Pipeline], large_pipeline: Pipeline, name: str
+) -> None:
+    (grown, artifact), (fresh, other) = before_and_after[1][name], large_pipeline[name]
+    assert (grown.key, artifact.digest) == (fresh.key, other.digest)
+    assert bytes_of(grown) == bytes_of(fresh)
+
+
+@pytest.mark.parametrize("name", [stage.name for stage in STAGES if isinstance(stage, RowStage)])
+def test_a_row_stage_takes_over_the_parts_whose_input_has_not_changed(
+    before_and_after: tuple[Pipeline, Pipeline], name: str
+) -> None:
+    small, grown = (pipeline[name][0].store.manifest(name, pipeline[name][0].key) for pipeline in before_and_after)
+    assert small is not None
+    assert grown is not None
+    known = {part.part_key for part in small.parts}
+    assert [part.reused for part in grown.parts] == [part.part_key in known for part in grown.parts]
+    assert any(part.reused for part in grown.parts) or name != "screening"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_record_tells_what_else_the_result_depends_on(pipeline: Pipeline, name: str) -> None:
+    plan, _ = pipeline[name]
+    manifest = plan.store.manifest(name, plan.key)
+    assert manifest is not None
+    assert manifest.extra_inputs == plan.extra_inputs
+    assert bool(manifest.extra_inputs) == (plan.stage.reads is None)

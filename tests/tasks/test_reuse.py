@@ -22,6 +22,8 @@ from limo_curation.store import Artifact, Manifest, Store
 from limo_curation.tables import DROPPED, PROBLEMS
 from tasks.reuse import NUM_RETRIES, RETRY_DELAYS, STAGE_TASK, counts_line, find_or_run, in_parts, stage_key
 from tests.flows.prefect_runs import log_lines, outcomes
+from tests.parted import DropEmpty, files_of, put_files
+from tests.parted import plan_of as plan_of_parted
 from tests.rows import put_in_store, rows_of
 
 WITHOUT_WAITING = {**STAGE_TASK, "retry_delay_seconds": 0}
@@ -225,3 +227,20 @@ def test_damaged_entry_is_done_again(prefect_server: None, tmp_path: Path) -> No
     assert state.result() == first
     assert echo.first_rows.count("Question 40") == 2  # the damaged part, and no other
     assert len(echo.first_rows) == 4
+
+
+@pytest.mark.prefect
+def test_pool_that_has_grown_runs_a_task_for_the_new_part_only(prefect_server: None, tmp_path: Path) -> None:
+    store, echo = Store(str(tmp_path / "store")), DropEmpty()
+    inputs = [put_files(files_of(*sizes), store) for sizes in ((10, 9), (10, 9, 8))]
+    extra = {"folder": str(tmp_path)}  # Prefect's results outlive a test
+    before, plan = (plan_of_parted(echo, {"problems": one}, store, extra_inputs=extra) for one in inputs)
+    echo_flow(before)
+
+    state = echo_flow(plan, return_state=True)
+
+    assert sorted(echo.worked_on) == [0, 10, 19]
+    assert outcomes(state.state_details.flow_run_id, last="echo") == {
+        "echo": "Completed",
+        "drop-empty 19-27": "Completed",
+    }
