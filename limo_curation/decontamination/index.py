@@ -101,7 +101,7 @@ def built_once(items: pl.DataFrame, kind: str, build: Callable[[pl.DataFrame], A
     """Return what `build` makes of benchmark items; the same items and kind are built once per process."""
     digest = hashlib.sha256(kind.encode())
     for name in ("benchmark_id", "question"):
-        texts = texts_of(items[name])
+        texts = texts_of(items[name].cast(pl.String))
         digest.update(texts.offsets.tobytes() + texts.data.tobytes())
     key = digest.hexdigest()
     with _lock:  # parts run in threads, and the first ones all want it
