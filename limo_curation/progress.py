@@ -21,6 +21,7 @@ from threading import Lock
 from typing import Any, Final
 
 SECONDS_BETWEEN_LINES: Final = 10.0  # ours: often enough to see that work goes on, seldom enough to read the rest
+MIN_SECONDS_FOR_A_BAR: Final = 1.0  # ours
 
 logger = logging.getLogger(__name__)
 
@@ -171,22 +172,25 @@ class LogLines:
 
 
 class Bars:
-    """Draws a bar for each step in the terminal, with its speed and the time left; they go away when work ends."""
+    """Draws a bar for each step in the terminal, with its speed and the time left.
 
-    def __init__(self, console: Any = None) -> None:
+    Short work gets none, so that a screen does not flicker; the bars go away when work ends.
+    """
+
+    def __init__(self, console: Any = None, *, min_seconds: float = MIN_SECONDS_FOR_A_BAR) -> None:
         # imported here, since most who import the core draw no bars
         from rich import progress
         from rich.console import Console
 
         columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.TaskProgressColumn())
-        console = console or Console(stderr=True)
-        self._bars = progress.Progress(*columns, progress.TextColumn("{task.fields[line]}"), console=console)
+        line = progress.TextColumn("{task.fields[line]}")
+        self._bars = progress.Progress(*columns, line, console=console or Console(stderr=True), transient=True)
+        self._min_seconds = min_seconds
         self._lock = Lock()
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> Bars:
-        """Begin to draw."""
-        self._bars.start()
+        """Be ready to draw."""
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -197,6 +201,9 @@ class Bars:
         """Draw how far the work has come."""
         with self._lock:
             if standing.name not in self._tasks:
+                if standing.seconds < self._min_seconds:
+                    return
+                self._bars.start()
                 self._tasks[standing.name] = self._bars.add_task(standing.name, total=standing.total, line="")
             line = str(standing).removeprefix(f"{standing.name}: ")
             self._bars.update(self._tasks[standing.name], completed=standing.done, total=standing.total, line=line)

@@ -18,6 +18,7 @@ from typing import Final
 
 PACKAGE: Final = "limo_curation"
 FLOOR_MODULES: Final = (
+    "catalogue",
     "config",
     "digests",
     "errors",

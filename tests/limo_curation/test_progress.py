@@ -118,6 +118,14 @@ def test_a_bar_shows_speed_and_time_left() -> None:
     assert "2,500,000 of 10,000,000 rows, 500,000 rows/s, 15 s left" in screen.getvalue()
 
 
+def test_short_work_draws_nothing() -> None:
+    screen = io.StringIO()
+    with Bars(Console(file=screen, force_terminal=True, width=150)) as bars:
+        bars(standing(0, 0.0))
+        bars(standing(10_000_000, 0.9))
+    assert screen.getvalue() == ""
+
+
 def test_without_a_terminal_progress_goes_to_the_log_and_to_other_sinks(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[Standing] = []
     with shown_in_terminal_or_log(seen.append):

@@ -5,7 +5,15 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from limo_curation.provenance import code_files, digest_of_files, imported_modules, library_versions, source_digest
+from limo_curation.provenance import (
+    SHARED_FLOOR,
+    code_files,
+    digest_of_files,
+    imported_modules,
+    library_versions,
+    module_file,
+    source_digest,
+)
 
 
 def names(module: str) -> set[str]:
@@ -57,3 +65,15 @@ def test_a_changed_line_changes_the_digest(tmp_path: Path) -> None:
 
 def test_versions_name_the_libraries_that_results_depend_on() -> None:
     assert {"polars", "datasketch", "sympy", "math-verify"} <= set(library_versions())
+
+
+def test_everything_that_the_contract_stands_on_is_part_of_the_floor() -> None:
+    waiting, seen = {"limo_curation.runner", "limo_curation.stage"}, set[str]()
+    while waiting:
+        name = waiting.pop()
+        path = module_file(name)
+        if path is not None and name not in seen:
+            seen.add(name)
+            waiting |= imported_modules(path, package=name.rpartition(".")[0])
+    assert seen - {"limo_curation"} <= SHARED_FLOOR
+    assert all(module_file(name) is not None for name in SHARED_FLOOR)
