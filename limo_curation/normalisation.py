@@ -21,28 +21,29 @@ from typing import Final
 import polars as pl
 
 UNCLEAN: Final = r"[^ -~\n]|^\s|\s$| \n|\n\n\n"  # a text without any of it is clean, which most texts are
-LINE_ENDS: Final = r"\r\n?|[\x{85}\x{2028}\x{2029}]"
+LINE_ENDS: Final = r"[\x{85}\x{2028}\x{2029}]"
 SPACES: Final = r"[\x{A0}\x{1680}\x{2000}-\x{200A}\x{202F}\x{205F}]"
-INVISIBLE: Final = r"[\p{Cc}\p{Cf}&&[^\n\t]]"
+INVISIBLE: Final = r"[\p{Cc}\p{Cf}&&[^\x07-\x0D\x{85}]]"
+REMAINING_CONTROLS: Final = r"[\x07\x08\x0B\x0C]"
 # "\frac" in JSON that was not escaped is read as a form feed and "rac": give such commands their backslash back
 DAMAGED_COMMANDS: Final = {
     r"\x07(lpha|ngle|pprox)": r"\a$1",
     r"\x08(egin|eta|ar|inom|oxed|ullet)": r"\b$1",
-    r"\x09(imes|heta|frac|riangle|ext\{)": r"\t$1",
     r"\x0B(ec\b|arphi|ert\b)": r"\v$1",
     r"\x0C(rac|orall)": r"\f$1",
     r"\x0D(ight\b|angle)": r"\r$1",
 }
+DAMAGED_BY_TAB: Final = r"\t(imes|heta|frac|riangle|ext\{)"  # by itself, since a tab may stay
 
 FULL_WIDTH: Final = {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
 LOOK_ALIKES: Final = FULL_WIDTH | {"\u3000": " ", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
 ROW_BREAK: Final = "\x1e"  # stands for LaTeX's \\, whose second half must not be read as the begin of a command
 LATEX_SPELLINGS: Final = {
+    r"\\(?:[,;:! ]|q?quad)": " ",
     r"(?:\\(?:left|right)\s*)+([(\[|)\]]|\\[{}|])": "$1",
     r"\\[()\[\]]": "$$",
-    r"\\(?:[,;:! ]|q?quad\b)": " ",
-    r"\\[dt]frac\b": r"\frac",
-    r"\\(le|ge|ne)(?:q|slant)+\b": r"\$1",
+    r"\\[dt]frac": r"\frac",
+    r"\\(le|ge|ne)(?:q|slant)+": r"\$1",
 }
 
 MAX_BOX_DEPTH: Final = 6  # ours: braces within braces in a boxed answer; \frac{\sqrt{\frac{1}{2}}}{3} has three
@@ -77,16 +78,17 @@ def balanced(depth: int) -> str:
 def stored_texts(texts: pl.Series) -> pl.Series:
     """Return a column of texts in the form that is stored."""
     unclean = texts.str.contains(UNCLEAN).fill_null(value=False)
-    dirty = texts.filter(unclean)
-    has_controls = dirty.str.contains(r"[\x07\x08\x09\x0B\x0C\x0D]")
+    dirty = texts.filter(unclean).str.replace_all(INVISIBLE, "")
+    has_controls = dirty.str.contains(r"[\x07\x08\x0B\x0C\x0D]")
     damaged = dirty.filter(has_controls)
     for pattern, command in DAMAGED_COMMANDS.items():
         damaged = damaged.str.replace_all(pattern, command)
-    dirty = put_back(dirty, has_controls, damaged)
+    damaged = damaged.str.replace_all("\r\n?", "\n").str.replace_all(REMAINING_CONTROLS, "")
     clean = (
-        dirty.str.replace_all(LINE_ENDS, "\n")
+        put_back(dirty, has_controls, damaged)
+        .str.replace_all(LINE_ENDS, "\n")
         .str.replace_all(SPACES, " ")
-        .str.replace_all(INVISIBLE, "")
+        .str.replace_all(DAMAGED_BY_TAB, r"\t$1")
         .str.normalize("NFC")
         .str.replace_all(r"[ \t]+\n", "\n")
         .str.replace_all(r"\n{3,}", "\n\n")
