@@ -63,9 +63,8 @@ def run(command: Sequence[str | Path], *, timeout: float) -> dict[str, Any]:
         SubprocessError: it failed or took too long.
     """
     done = subprocess.run(command, timeout=timeout, capture_output=True, text=True)  # noqa: S603 (our own scripts)
-    if done.returncode:
-        print(done.stderr, file=sys.stderr)
-        done.check_returncode()
+    print(done.stderr if done.returncode else "", end="", file=sys.stderr)
+    done.check_returncode()
     figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return figures
 
