@@ -101,17 +101,22 @@ def ingest(config: IngestionConfig, shape: Shape, out: StageWriter) -> StageMetr
     """Read all sources into one table, a batch to a part; a part that any run has done before is taken over."""
     for source in config.sources:
         check_columns(source, shape)
-    num_files, part = 0, 0
-    for index, source in enumerate(config.sources):
-        digests = digests_of(source, index, out)
-        num_files += len(digests)
-        for pending in pending_batches(source, columns_to_read(source), batch_rows=config.batch_rows, digests=digests):
-            depends_on = json_digest({"source": source.key_fields(), "file": pending.file, "content": pending.content})
+    digests = [digests_of(source, index, out) for index, source in enumerate(config.sources)]
+    num_files, part = sum(map(len, digests)), 0
+    out.progress.start(num_files, unit="files")
+    for source, of_source in zip(config.sources, digests, strict=True):
+        columns, num_begun, file = columns_to_read(source), 0, ""
+        for pending in pending_batches(source, columns, batch_rows=config.batch_rows, digests=of_source):
+            if pending.file != file:
+                out.progress.advance(min(num_begun, 1))  # the file before is done
+                num_begun, file = num_begun + 1, pending.file
+            depends_on = json_digest({"source": source.key_fields(), "file": file, "content": pending.content})
             if out.find_part(part, part + 1, depends_on=depends_on) is None:
                 kept, dropped = rows_of_batch(pending.load(), source, shape, out.plan.stage.name)
                 rows_in = kept.height + dropped.height
                 out.write_part(part, part + 1, kept, dropped, rows_in=rows_in, depends_on=depends_on)
             part += 1
+        out.progress.advance(len(of_source) - max(num_begun - 1, 0))
     return {"num_files": float(num_files)}
 
 

@@ -19,7 +19,6 @@ from limo_curation.readers.batches import (
     conform,
     digest_of,
     frame_of,
-    number_rows,
     take_out_bad_bytes,
     wrong_type,
 )
@@ -121,7 +120,9 @@ class RowGroups:
 
 def load_piece(pieces: RowGroups, start: int, stop: int, name: str, first_row: int, columns: Columns) -> Batch:
     """Read one batch of a Parquet file."""
+    numbers = pl.int_range(first_row, first_row + stop - start, dtype=pl.Int64, eager=True).alias("row_number")
     frame, is_whole = frame_of(pieces.read(start, stop))
-    numbered = number_rows(frame, first_row)
+    # a file may hold none of the wanted columns, and still its rows count
+    numbered = frame.insert_column(0, numbers) if frame.width else numbers.to_frame()
     kept, bad = (numbered, []) if is_whole else take_out_bad_bytes(numbered, name)
     return Batch(name, conform(kept, columns), bad)
