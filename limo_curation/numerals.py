@@ -31,9 +31,7 @@ OPERATORS: Final = "+-*/^<>=÷≤≥±≠" + "".join(SAME_OPERATOR)
 MAX_VALUE: Final = 10**15  # what number words make together at most; a longer row of them is no number
 
 # what a byte begins
-LETTER: Final = 1
-DIGIT: Final = 2
-WIDE: Final = 3  # the first byte of a character beyond ASCII
+LETTER: Final = 2  # beside it: 1 a digit, 4 the first byte of a character beyond ASCII
 
 HAN_NUMERAL: Final = 1
 LONE_NUMBER: Final = 2  # a number in one character, such as a superscript or a vulgar fraction
@@ -43,6 +41,8 @@ LONE_NUMBER: Final = 2  # a number in one character, such as a superscript or a 
 class Lexicon:
     """Number words and numerals in arrays, so that a kernel can read them."""
 
+    first_letters: np.uint32
+    """Bit i: whether a number word begins with letter i (a is 1)."""
     beginnings: npt.NDArray[np.bool_]
     """Of three letters, five bits each: whether a number word begins so."""
     words: Hashes
@@ -61,17 +61,19 @@ class Lexicon:
 def lexicon() -> Lexicon:
     """Return the tables of `number_words`."""
     size = 1 << (4 * len(NUMBER_WORDS)).bit_length()
+    first_letters = 0
     beginnings = np.zeros(1 << 15, np.bool_)
     words, tokens, values = np.zeros(size, np.uint64), np.zeros(size, np.uint64), np.full(size, -1, np.int64)
     for word, value in NUMBER_WORDS.items():
         first, second, third = (ord(letter) - 96 for letter in word[:3])
+        first_letters |= 1 << first
         beginnings[first << 10 | second << 5 | third] = True
         slot = text_hash(word) & (size - 1)
         while words[slot]:
             slot = (slot + 1) & (size - 1)
         words[slot], tokens[slot] = text_hash(word), text_hash(value)
         values[slot] = int(value) if value.isdigit() else -1
-    return Lexicon(beginnings, words, tokens, values, *wide_characters())
+    return Lexicon(np.uint32(first_letters), beginnings, words, tokens, values, *wide_characters())
 
 
 def wide_characters() -> tuple[Bytes, Offsets]:
@@ -104,7 +106,7 @@ def number_fingerprints(texts: Texts) -> Hashes:
     words = lexicon()
     fingerprints = np.empty(len(texts), np.uint64)
     read_rows(
-        texts.data, texts.offsets, words.beginnings, words.words, words.tokens, words.values,
+        texts.data, texts.offsets, words.first_letters, words.beginnings, words.words, words.tokens, words.values,
         words.wide_kinds, words.wide_values, fingerprints,
     )  # fmt: skip
     return fingerprints
@@ -112,18 +114,19 @@ def number_fingerprints(texts: Texts) -> Hashes:
 
 @compiled
 def read_rows(
-    data: Bytes, offsets: Offsets, beginnings: Scalar, words: Hashes, tokens: Hashes, values: Offsets,
-    wide_kinds: Bytes, wide_values: Offsets, fingerprints: Hashes,
+    data: Bytes, offsets: Offsets, first_letters: Scalar, beginnings: Any,
+    words: Hashes, tokens: Hashes, values: Offsets, wide_kinds: Bytes, wide_values: Offsets, fingerprints: Hashes,
 ) -> None:  # fmt: skip
     """Write the fingerprint of each row's numbers."""
-    events = np.empty(1, np.int64)
+    events, kinds, marks = np.empty(1, np.int64), np.empty(1, np.uint8), np.empty(1, np.uint8)
     for row in range(len(offsets) - 1):
         source = data[offsets[row] : offsets[row + 1]]
         if len(source) > len(events):
-            events = np.empty(2 * len(source), np.int64)
+            room = 2 * len(source)
+            events, kinds, marks = np.empty(room, np.int64), np.empty(room, np.uint8), np.empty(room, np.uint8)
         fingerprint = BASIS
         read_to = 0
-        for event in range(find_beginnings(source, beginnings, events)):
+        for event in range(find_beginnings(source, first_letters, beginnings, kinds, marks, events)):
             place = events[event]
             if place < read_to:
                 continue
@@ -134,27 +137,46 @@ def read_rows(
 
 
 @compiled
-def find_beginnings(source: Bytes, beginnings: Scalar, events: Offsets) -> Scalar:
+def find_beginnings(
+    source: Bytes, first_letters: Scalar, beginnings: Any, kinds: Bytes, marks: Bytes, events: Offsets
+) -> Scalar:
     """Write the places where a number may begin, and return how many they are.
 
-    Those are the first of some digits, a word that begins like a number word, and every character beyond ASCII.
+    Those are the first of some digits, a word that begins like a number word, and every character beyond ASCII. The
+    first three loops are without branches: those would hang on the text's letters, which nothing can predict.
     """
-    count = 0
-    was_letter = was_digit = False
     size = len(source)
+    if size == 0:
+        return 0
     for place in range(size):
         byte = source[place]
-        is_letter = (byte >= 97) & (byte <= 122)
-        is_digit = (byte >= 48) & (byte <= 57)
-        begins = (is_digit & (not was_digit)) | (byte >= 0xC2)
-        if is_letter & (not was_letter) & (place + 2 < size):
-            key = ((byte & 31) << 10) | (np.int64(source[place + 1] & 31) << 5) | np.int64(source[place + 2] & 31)
-            begins |= beginnings[key]
+        is_digit = np.uint8(byte - np.uint8(48)) < np.uint8(10)
+        is_letter = np.uint8(byte - np.uint8(97)) < np.uint8(26)
+        kinds[place] = np.uint8(is_digit) | np.uint8(is_letter) << 1 | np.uint8(byte >= 0xC2) << 2
+    marks[0] = kinds[0] != 0
+    for place in range(1, size):
+        begins = kinds[place] & ~kinds[place - 1]
+        may_be_word = np.uint8((first_letters >> np.uint32(source[place] & np.uint8(31))) & np.uint32(1))
+        marks[place] = (begins & 1) | (begins >> 1 & may_be_word) | (kinds[place] >> 2 & 1)
+    num_marks = 0
+    for place in range(size):
+        events[num_marks] = place
+        num_marks += marks[place]
+    count = 0
+    for mark in range(num_marks):
+        place = events[mark]
         events[count] = place
-        count += np.int64(begins)
-        was_letter = is_letter
-        was_digit = is_digit
+        count += kinds[place] != LETTER or begins_word(source, place, beginnings)
     return count
+
+
+@compiled
+def begins_word(source: Bytes, place: Scalar, beginnings: Any) -> bool:
+    """Return whether the first three letters of a word are those of a number word."""
+    if place + 2 >= len(source):
+        return False
+    key = np.int64(source[place] & 31) << 10 | np.int64(source[place + 1] & 31) << 5 | np.int64(source[place + 2] & 31)
+    return beginnings[key]
 
 
 @compiled
