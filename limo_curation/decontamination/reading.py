@@ -29,6 +29,7 @@ from limo_curation.decontamination.scanning import (
     is_capital_next,
     is_followed_by_word,
     is_unit,
+    markup_end,
     opens_drawing,
     read_drawing,
     read_number,
@@ -93,6 +94,12 @@ def read_text(
         if code < SIZE_OF_PLANES:
             code = np.int64(plain[code])
             kind = np.int64(kinds[code])
+        if code == 91 or code == 60:
+            after_markup = markup_end(data, i, end)
+            if after_markup > i:
+                begins = BEGINS
+                i = after_markup
+                continue
         if kind == BLANK:
             if code == 10:
                 begins = BEGINS

@@ -248,3 +248,21 @@ def is_followed_by_word(data: Bytes, i: int, end: int) -> bool:
     if i + 2 >= end or data[i] != 32:
         return False
     return is_ascii_letter(data[i + 1]) and is_ascii_letter(data[i + 2])
+
+
+@compiled
+def markup_end(data: Bytes, i: int, end: int) -> int:
+    """Return where to read on behind [b], [/i] or <br />, or the place itself where none of them stands."""
+    place = i + 1
+    if data[i] == 60:  # <
+        if place + 1 >= end or data[place] != 98 or data[place + 1] != 114:
+            return i
+        place += 2
+        while place < end and (data[place] == 32 or data[place] == 47):
+            place += 1
+        return place + 1 if place < end and data[place] == 62 else i
+    if place < end and data[place] == 47:
+        place += 1
+    if place + 1 >= end or data[place + 1] != 93:  # ]
+        return i
+    return place + 2 if data[place] == 98 or data[place] == 105 or data[place] == 117 else i

@@ -278,7 +278,7 @@ def test_all_known_pairs_are_found(data_folder: Path) -> None:
     exact = found.filter(pl.col("rule") == "exact")
     assert known.join(exact, on=["problem_id", "benchmark_id"], how="semi").height == 1_234
     beyond = exact.join(known, on=["problem_id", "benchmark_id"], how="anti")
-    assert beyond.height <= 12  # a loose bound: the known pairs are a floor
+    assert beyond.height <= 40  # a loose bound: the known pairs are a floor, LaTeX being spelled as it is in them
 
 
 @pytest.mark.data
