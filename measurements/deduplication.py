@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -45,12 +46,12 @@ def environment_of(packages: Sequence[str], folder: Path) -> Path:
     Raises:
         CalledProcessError: the packages can't be installed.
     """
-    home = folder / "-".join(packages).replace("==", "-")
+    home = folder / re.sub(r"[^\w.]+", "-", " ".join(packages))
     python, mark = home / "bin" / "python", home / "complete"
     if not mark.exists():
         print(f"installing {' '.join(packages)} in {home}", file=sys.stderr)
         venv.create(home, with_pip=True, clear=True)
-        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+        command = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *packages]
         subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603 (the packages that PEERS names)
         mark.touch()
     return python

@@ -203,7 +203,7 @@ PEERS = {
     "rensa words": Peer(("rensa==0.5.0",), rensa_words, 10_000_000),
     "rensa 5-grams": Peer(("rensa==0.5.0",), rensa_5grams, 1_000_000),
     "datasketch 5-grams": Peer(("datasketch==2.0.0",), datasketch_5grams, 100_000),
-    "datatrove words": Peer(("datatrove==0.10.1", "spacy", "nltk"), datatrove_words, 100_000),
+    "datatrove words": Peer(("datatrove[processing]==0.10.1", "spacy", "nltk"), datatrove_words, 100_000),
     "text-dedup words": Peer(("text-dedup==0.4.0",), text_dedup_words, 100_000),
     "gaoya 5-grams": Peer(("gaoya==0.2.2",), gaoya_5grams, 100_000),
     "fastsketchlsh words": Peer(("FastSketchLSH==1.0.1",), fastsketchlsh_words, 1_000_000),
