@@ -201,7 +201,7 @@ def map_columns(frame: pl.DataFrame, source: Source, shape: Shape, file: str) ->
 def with_chains(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
     """Return rows of one chain each: from a column of text, of a chain's steps, or of several chains."""
     if "chains" in source.columns:
-        rows = rows.explode("chains")
+        rows = rows.explode("chains", empty_as_null=True, keep_nulls=True)  # a row without chains is told
     whole = [stored_text(pl.col("chains"))] if "chains" in source.columns else []
     steps = [stored_text(pl.col("steps").list.join("\n\n"))] if "steps" in source.columns else []
     teacher = source.teacher or source.name

@@ -13,7 +13,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -74,6 +76,8 @@ class LoopbackHub:
         self.repos: dict[str, Repo] = {}
         self.objects: dict[str, bytes] = {}
         self.requests: list[str] = []
+        self.bytes_sent: Counter[str] = Counter()
+        """By path of a file, what was fetched of it."""
         self.before_commit: list[Any] = []
         """Called once each before a commit is looked at: what somebody else does meanwhile."""
         self._failures: list[tuple[str, int]] = []
@@ -242,7 +246,12 @@ class HubHandler(BaseHTTPRequestHandler):
         headers = {"ETag": etag, "X-Repo-Commit": commit.oid, "Accept-Ranges": "bytes"}
         if blob.is_lfs:
             headers |= {"X-Linked-Etag": etag, "X-Linked-Size": str(len(blob.data))}
-        return self.send(200, blob.data, headers)
+        status, data = 200, blob.data
+        if wanted := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range") or ""):
+            status, data = 206, data[int(wanted[1]) : int(wanted[2]) + 1]
+        if self.command != "HEAD":
+            self.hub.bytes_sent[path] += len(data)
+        return self.send(status, data, headers)
 
     def send(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
         data = content if isinstance(content, bytes) else json.dumps(content).encode()

@@ -20,11 +20,13 @@ from limo_curation.ingestion import (
     CHAIN_INGESTION,
     INGESTION,
     content_of_sources,
+    pin_sources,
     problem_ids,
 )
+from limo_curation.normalisation import stored_text
 from limo_curation.problem_config import IngestionConfig
 from limo_curation.runner import run_stage
-from limo_curation.source_config import PublishedRate, Source
+from limo_curation.source_config import PublishedRate, RowFilter, Source
 from limo_curation.stage import TableStage, plan_stage
 from limo_curation.store import Store
 from limo_curation.tables import BENCHMARKS, PROBLEMS, RECORDED_CHAINS
@@ -42,7 +44,7 @@ ROWS = [
 def ingest(
     folder: Path, *sources: Source, stage: TableStage = INGESTION, part_rows: int = 100_000, **config: Any
 ) -> Outcome:
-    settings = IngestionConfig(sources=sources, **config)
+    settings = pin_sources(IngestionConfig(sources=sources, **config))
     store = Store(str(folder / "store"))
     plan = plan_stage(
         stage, {}, config=settings, store=store, part_rows=part_rows, extra_inputs=content_of_sources(settings)
@@ -103,7 +105,13 @@ def test_parts_and_batches_change_nothing(tmp_path: Path) -> None:
 
 
 def ids_of(*questions: str) -> list[str]:
-    return pl.Series("q", questions, pl.String).to_frame().select(problem_ids(pl.col("q"))).to_series().to_list()
+    return (
+        pl.Series("q", questions, pl.String)
+        .to_frame()
+        .select(problem_ids(stored_text(pl.col("q"))))
+        .to_series()
+        .to_list()
+    )
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=1), min_size=1))
@@ -114,6 +122,14 @@ def test_white_space_is_folded_in_an_identity(words: list[str]) -> None:
 def test_case_signs_and_numbers_count_in_an_identity() -> None:
     different = ["Find N.", "find n.", "Find N", "Find -N.", "Find 2.", "Find 2 .", "Find2."]
     assert len(set(ids_of(*different))) == len(different)
+
+
+def test_latex_spellings_of_one_problem_have_one_identity_and_are_stored_as_they_were(tmp_path: Path) -> None:
+    spellings = [r"Find \(\dfrac{a}{b}\) if $a \leqslant b$ .", r"Find $ \frac{a}{b} $ if $a \le b$."]
+    path = write_lines(tmp_path / "a.jsonl", *({"problem": text} for text in spellings))
+    kept = ingest(tmp_path, pool(path)).kept
+    assert kept["problem_id"].n_unique() == 1
+    assert kept["question"].to_list() == spellings
 
 
 @settings(max_examples=30, deadline=None)
@@ -299,6 +315,65 @@ def test_rate_counts_only_where_the_source_says_so(tmp_path: Path) -> None:
     assert kept["published_num_solved"].to_list() == [32, None, None, None, 32]
 
 
+# -- what a source leaves out, and answers that stand in solutions ----------------------------------------------------
+
+
+def test_rows_that_a_source_leaves_out_are_on_record_with_the_value(tmp_path: Path) -> None:
+    rows = [
+        {"problem": "One?", "year": 2023, "valid": "Yes"},
+        {"problem": "Two?", "year": 2024, "valid": "Yes"},
+        {"problem": "Three?", "year": 1999, "valid": "No"},
+        {"problem": "Four?", "year": None, "valid": "Yes"},
+        {"problem": "Five?", "year": "1999 I", "valid": None},
+    ]
+    path = write_lines(tmp_path / "a.jsonl", *rows)
+    wanted = (RowFilter(column="valid", one_of=("Yes", "yes")), RowFilter(column="year", below=2024))
+    outcome = ingest(tmp_path, pool(path, keep_where=wanted))
+    assert outcome.kept["question"].to_list() == ["One?"]
+    assert outcome.manifest.reasons == {"left_out_by_source": 4}
+    assert sorted(outcome.dropped.select("value", "threshold", "evidence").iter_rows(), key=lambda row: row[2]) == [
+        (2024.0, 2024.0, "a.jsonl:2: year is 2024, not below 2024"),
+        (None, None, "a.jsonl:3: valid is No, not one of Yes, yes"),
+        (None, 2024.0, "a.jsonl:4: year is null, not below 2024"),
+        (None, None, "a.jsonl:5: valid is null, not one of Yes, yes"),
+    ]
+
+
+def test_filter_may_look_at_a_mapped_column(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", *ROWS)
+    outcome = ingest(tmp_path, pool(path, keep_where=(RowFilter(column="gold", below=9),)))
+    assert outcome.kept["answer"].to_list() == ["2"]
+
+
+def test_answer_is_taken_from_the_solutions_last_box_where_the_row_has_none(tmp_path: Path) -> None:
+    rows = [
+        {"problem": "One?", "gold": None, "text": r"\boxed{1} or \boxed{\frac{1}{2}}"},
+        {"problem": "Two?", "gold": "7", "text": r"\boxed{8}"},
+        {"problem": "Three?", "gold": " ", "text": r"\boxed{9}"},
+        {"problem": "Four?", "gold": None, "text": "We prove it."},
+    ]
+    path = write_lines(tmp_path / "a.jsonl", *rows)
+    columns = COLUMNS | {"source_solution": "text"}
+    kept = ingest(tmp_path, pool(path, columns=columns, answer_from="boxed")).kept
+    assert kept["answer"].to_list() == [r"\frac{1}{2}", "7", "9", None]
+    assert ingest(tmp_path, pool(path, columns=columns)).kept["answer"].to_list() == [None, "7", "", None]
+
+
+def test_list_of_chains_becomes_a_row_each(tmp_path: Path) -> None:
+    path = write_lines(
+        tmp_path / "a.jsonl",
+        {"problem": "One?", "texts": ["So 1.", "So, 1."]},
+        {"problem": "Two?", "texts": ["So 2.", None]},
+        {"problem": "Three?", "texts": []},
+    )
+    source = pool(path, columns={"question": "problem", "chains": "texts"}, teacher="m")
+    outcome = ingest(tmp_path, source, stage=CHAIN_INGESTION)
+    assert outcome.kept["chain"].to_list() == ["So 1.", "So, 1.", "So 2."]
+    assert outcome.kept["teacher"].to_list() == ["m"] * 3
+    assert outcome.kept["origin"].to_list() == ["a.jsonl:1", "a.jsonl:1", "a.jsonl:2"]
+    assert (outcome.manifest.rows_in, outcome.manifest.reasons) == (5, {"missing_field": 2})
+
+
 # -- the Hub -----------------------------------------------------------------------------------------------------------
 
 HUB_PATH = "hf://datasets/owner/name/data/*.parquet"
@@ -320,7 +395,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
 def test_hub_path_is_read_through_huggingface_hubs_file_system(tmp_path: Path, hub: LoopbackHub) -> None:
     outcome = ingest(tmp_path, pool(HUB_PATH))
     assert outcome.kept["origin"].to_list() == ["a.parquet:1", "a.parquet:2", "a.parquet:3"]
-    with pytest.raises(TableError, match=r"no file hf://datasets/owner/name/data/absent\.parquet"):
+    with pytest.raises(TableError, match=r"no file hf://datasets/owner/name@\w+/data/absent\.parquet"):
         ingest(tmp_path, pool("hf://datasets/owner/name/data/absent.parquet"))
 
 
@@ -345,3 +420,77 @@ def test_refusal_of_the_hub_is_an_error_and_never_a_dropped_file(
     with pytest.raises(error, match=rf"source 'pool': a\.parquet.*{status}"):
         ingest(tmp_path, pool(HUB_PATH))
     assert not list(tmp_path.glob("store/ingestion/*/manifest.json"))
+
+
+def commit_file(hub: LoopbackHub, folder: Path, *names: str, rows: list[dict[str, Any]] = ROWS) -> str:
+    """Commit the rows under each name, and return the commit."""
+    pl.DataFrame(rows).write_parquet(folder / "committed.parquet")
+    data = (folder / "committed.parquet").read_bytes()
+    return hub.repos["owner/name"].commit("more", {f"data/{name}": Blob(data, True) for name in names}).oid
+
+
+@pytest.mark.hub
+def test_branch_is_looked_up_once_and_read_at_that_commit(tmp_path: Path, hub: LoopbackHub) -> None:
+    commit = hub.repos["owner/name"].commits[-1].oid
+    config = pin_sources(IngestionConfig(sources=(pool(HUB_PATH),)))
+    commit_file(hub, tmp_path, "a.parquet", "b.parquet", rows=ROWS[:1])  # main moves on meanwhile
+    extra, store = content_of_sources(config), Store(str(tmp_path / "store"))
+    outcome = outcome_of(run_stage(plan_stage(INGESTION, {}, config=config, store=store, extra_inputs=extra)), store)
+    assert outcome.kept.height == 3
+    assert outcome.manifest.extra_inputs["0/revision"] == f"owner/name@{commit}"
+    assert commit in outcome.manifest.config["sources"][0]["path"]
+
+
+@pytest.mark.hub
+@pytest.mark.parametrize("revision", ["@v1", "@main", ""])
+def test_tag_branch_or_nothing_is_pinned(hub: LoopbackHub, revision: str) -> None:
+    repo = hub.repos["owner/name"]
+    repo.tags["v1"] = repo.commits[-1].oid
+    (source,) = pin_sources(IngestionConfig(sources=(pool(f"hf://datasets/owner/name{revision}/data/*"),))).sources
+    assert source.path == f"hf://datasets/owner/name@{repo.commits[-1].oid}/data/*"
+
+
+@pytest.mark.hub
+def test_commit_and_local_path_are_left_as_they_are_without_asking(tmp_path: Path, hub: LoopbackHub) -> None:
+    config = IngestionConfig(sources=(pool(f"hf://datasets/owner/name@{'a' * 40}/x.csv"), pool(tmp_path / "a.csv")))
+    assert pin_sources(config) == config
+    assert hub.requests == []
+
+
+@pytest.mark.hub
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (503, TransientError, r"source 'pool': owner/name at main: the Hub answered 503; run it again"),
+        (403, TableError, r"the Hub answered 403; mend the path or the access token"),
+    ],
+)
+def test_hub_that_does_not_tell_a_revision_is_an_error(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception], message: str
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    hub.fail("revision", status=status, times=100)
+    with pytest.raises(error, match=message):
+        pin_sources(IngestionConfig(sources=(pool(HUB_PATH),)))
+
+
+@pytest.mark.hub
+def test_unknown_revision_is_told(hub: LoopbackHub) -> None:
+    with pytest.raises(TableError, match=r"owner/name at v9: the Hub answered 404; mend the path"):
+        pin_sources(IngestionConfig(sources=(pool("hf://datasets/owner/name@v9/data/a.parquet"),)))
+
+
+@pytest.mark.hub
+def test_remote_file_is_fetched_once_and_not_again_by_a_delta(tmp_path: Path, hub: LoopbackHub) -> None:
+    many = [{"problem": f"How many is {n}, {n * 7919 % 9973} times?", "gold": str(n)} for n in range(20_000)]
+    commit_file(hub, tmp_path, "a.parquet", rows=many)
+    size = len(hub.repos["owner/name"].commits[-1].files["data/a.parquet"].data)
+    assert ingest(tmp_path, pool(HUB_PATH), batch_rows=3_000).kept.height == 20_000
+    fetched = hub.bytes_sent["data/a.parquet"]
+    assert size <= fetched <= 2.1 * size  # the footer comes with a block of the file system's own size
+    repo = hub.repos["owner/name"]
+    repo.commit(
+        "more", {**repo.commits[-1].files, "data/b.parquet": Blob(repo.commits[0].files["data/a.parquet"].data, True)}
+    )
+    assert ingest(tmp_path, pool(HUB_PATH), batch_rows=3_000).kept.height == 20_003
+    assert hub.bytes_sent["data/a.parquet"] - fetched <= size  # no more than its footer's block
