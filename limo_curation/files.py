@@ -71,7 +71,7 @@ class Files:
         """Return the sorted names in a folder; none where there is no such folder."""
         try:
             found: list[str] = self.fs.ls(f"{self.root}/{path}", detail=False, refresh=True)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
 

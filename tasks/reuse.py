@@ -134,4 +134,6 @@ def counts_line(manifest: Manifest, *, reused: bool) -> str:
     )
     dropped = f"{manifest.rows_dropped:,} dropped" + (f" ({reasons})" if reasons else "")
     duration = "found in the store" if reused else f"{manifest.wall_seconds:.1f} s"
-    return f"{manifest.stage}: {manifest.rows_in:,} in, {manifest.rows_kept:,} kept, {dropped}; {duration}"
+    taken_over = sum(part.reused for part in manifest.parts)
+    parts = f", {taken_over} of {len(manifest.parts)} parts taken over" if taken_over and not reused else ""
+    return f"{manifest.stage}: {manifest.rows_in:,} in, {manifest.rows_kept:,} kept, {dropped}; {duration}{parts}"

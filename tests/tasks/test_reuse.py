@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,21 @@ def test_line_of_counts_of_reused_work_gives_no_duration() -> None:
     line = counts_line(manifest(rows_in=5, rows_kept=5, rows_dropped=0, reasons={}), reused=True)
 
     assert line == "screening: 5 in, 5 kept, 0 dropped; found in the store"
+
+
+def test_line_of_counts_tells_how_many_parts_were_taken_over(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    artifacts = [
+        run_stage(plan_of_parted(DropEmpty(), {"problems": put_files(files_of(*sizes), store)}, store))
+        for sizes in ((10, 9), (10, 9, 8))
+    ]
+    before, after = (store.manifest(artifact.stage, artifact.key) for artifact in artifacts)
+    assert before is not None
+    assert after is not None
+
+    assert re.fullmatch(r"drop-empty: 19 in, .*; \d\.\d s", counts_line(before, reused=False))
+    assert counts_line(after, reused=False).endswith(" s, 2 of 3 parts taken over")
+    assert counts_line(after, reused=True).endswith("; found in the store")
 
 
 def test_waits_between_retries_are_as_many_as_the_retries() -> None:
