@@ -262,10 +262,7 @@ def main() -> None:
         "decision": measure_decision(rows, benchmarks),
         "stage": measure_stage(min(rows, 1_000_000), benchmarks),
     }
-    with pl.Config(
-        tbl_rows=-1, tbl_cols=-1, tbl_formatting="MARKDOWN", tbl_hide_column_data_types=True, fmt_str_lengths=40
-    ):
-        print(quality_table(judged))
+    print(markdown(quality_table(judged)))
     for part in ("quality", "known", "decision", "stage"):
         print(f"{part}: {json.dumps(report[part], indent=1)}")
     if arguments.json:
