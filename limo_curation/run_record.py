@@ -270,21 +270,18 @@ def collect_garbage(
 def mend_reuse(store: Store, stage: str) -> None:
     """Let the re-use records of a stage name entries that are there; those whose part no entry holds are deleted."""
     keys = [key for key in store.list(stage) if ENTRY_KEY.fullmatch(key)]
-    names = {part_key: key for part_key, key in reuse_records(store, stage).items() if key not in keys}
-    manifests = [manifest for key in keys if names and (manifest := store.manifest(stage, key)) is not None]
-    held = {part.part_key: (manifest.key, part) for manifest in manifests for part in manifest.parts}
-    for part_key in names:
-        if part_key in held:
-            store.offer_part(stage, *held[part_key])
+    stale: list[str] = []
+    for name in store.list(f"{stage}/{REUSE_FOLDER}"):  # a killed writer may have left other files there
+        there = store.offered_part(stage, name.removesuffix(".json"))
+        if there is None or there.key not in keys:
+            stale.append(name)
+    manifests = [manifest for key in keys if stale and (manifest := store.manifest(stage, key)) is not None]
+    held = {f"{part.part_key}.json": (manifest.key, part) for manifest in manifests for part in manifest.parts}
+    for name in stale:
+        if name in held:
+            store.offer_part(stage, *held[name])
         else:
-            store.remove(f"{stage}/{REUSE_FOLDER}/{part_key}.json")
-
-
-def reuse_records(store: Store, stage: str) -> dict[str, str]:
-    """Return which entry each re-use record of a stage names; "" where it is unreadable."""
-    names = [name.removesuffix(".json") for name in store.list(f"{stage}/{REUSE_FOLDER}")]
-    found = {name: store.offered_part(stage, name) for name in names}
-    return {name: there.key if there is not None else "" for name, there in found.items()}
+            store.remove(f"{stage}/{REUSE_FOLDER}/{name}")
 
 
 def verify_store(store: Store) -> list[str]:

@@ -156,7 +156,10 @@ def test_reuse_records_of_kept_entries_stay_and_the_others_go(tmp_path: Path):
     assert reuse_records(tmp_path, "screening") == screenings
     collect_garbage(kept.store, [kept.record.name], is_dry_run=True)
     assert reuse_records(tmp_path, "screening") == screenings
+    left_by_a_kill = tmp_path / "screening" / "reuse" / "0f.json.12.tmp"
+    left_by_a_kill.write_text("{")
     collect_garbage(kept.store, [kept.record.name])
+    assert not left_by_a_kill.exists()
     assert reuse_records(tmp_path, "screening") == {kept.record.artifacts["screening"].key}
     assert verify_store(kept.store) == []
 
