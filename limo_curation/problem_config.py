@@ -97,7 +97,7 @@ class ParaphraseJudge(Section):
     max_candidates: Count = 2
     """Items that are asked about for one problem, each in both orders."""
     min_similarity: Annotated[float, Field(gt=0, le=1)] = 0.4
-    """Cosine of weighted words from which an item is asked about; on a mixed pool that is .6 items a problem."""
+    """Cosine of weighted words from which an item is asked about; on a mixed pool that is .45 items a problem."""
     max_tokens: Count = 1_024
     """Of one reply, its thoughts included."""
     seed: Annotated[int, Field(ge=0)] = 0

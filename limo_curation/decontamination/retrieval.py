@@ -1,7 +1,8 @@
 """Retrieve the benchmark items that a problem might be a paraphrase or a translation of, for a judge to decide.
 
 Similarity is the cosine of the two texts' content words, weighted; or, since a translation keeps little else, that of
-their numbers and signs alone. A word's weight falls with the number of items that hold it.
+their numbers and signs alone. Numbers count singly and in pairs as they follow each other: 37 and 5 stand in many
+problems, 37 and then 5 in few. A word's weight falls with the number of items that hold it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from limo_curation.decontamination.index import (
 )
 from limo_curation.decontamination.matching import find
 from limo_curation.decontamination.reading import read_text
-from limo_curation.decontamination.scanning import BEGINS, IS_EXACT, spread
+from limo_curation.decontamination.scanning import BASE, BEGINS, IS_EXACT, spread
 from limo_curation.decontamination.vocabulary import Bytes, Hashes, vocabulary
 from limo_curation.folding import Offsets, Texts, texts_of
 
@@ -113,16 +114,17 @@ def build_word_index(items: pl.DataFrame) -> WordIndex:
 
 
 def words_of(read: ReadTexts) -> pl.DataFrame:
-    """Return the distinct content words of each text: `item`, `word` (the table's key), `is_number`."""
+    """Return the distinct content words and pairs of numbers of each text: `item`, `word` (a key), `is_number`."""
     plain = read.content & ~BEGINS
-    frame = pl.DataFrame(
-        {
-            "item": np.repeat(np.arange(len(read.keys), dtype=np.int32), np.diff(read.content_offsets)),
-            "word": spread_all(plain),
-            "is_number": (plain & IS_EXACT) != 0,
-        }
+    item = np.repeat(np.arange(len(read.keys), dtype=np.int32), np.diff(read.content_offsets))
+    is_number = (plain & IS_EXACT) != 0
+    single = pl.DataFrame({"item": item, "word": spread_all(plain), "is_number": is_number})
+    numbers, of_item = plain[is_number], item[is_number]
+    pairs = pl.DataFrame(
+        {"item": of_item[1:], "word": spread_all(numbers[:-1] * BASE + numbers[1:]), "is_number": True}
     )
-    return frame.unique(["item", "word"], keep="first", maintain_order=True)
+    pairs = pairs.filter(pl.Series(of_item[1:] == of_item[:-1]))
+    return pl.concat([single, pairs]).unique(["item", "word"], keep="first", maintain_order=True)
 
 
 @compiled
@@ -141,11 +143,20 @@ def rank_rows(
         )  # fmt: skip
         num_touched = 0
         total = total_of_numbers = 0.0
-        for place in range(num_content):
-            found = find(table, numbers_of_words, spread(content[place] & ~BEGINS))
+        number = np.uint64(0)  # the last one
+        for step in range(2 * num_content):  # each word by itself, then with the number before it
+            word = content[step >> 1] & ~BEGINS
+            is_exact = word & IS_EXACT != 0
+            if step & 1:
+                if not is_exact:
+                    continue
+                word, number = number * BASE + word, word
+                if word == number:  # nothing stands before the first one
+                    continue
+            found = find(table, numbers_of_words, spread(word))
             if found < 0:  # stands in no item, so it only makes the texts less alike
                 total += 1.0
-                total_of_numbers += 1.0 if content[place] & IS_EXACT else 0.0
+                total_of_numbers += 1.0 if is_exact else 0.0
                 continue
             if word_seen[found] == row:
                 continue

@@ -117,7 +117,7 @@ def kind_of(character: str) -> tuple[int, int]:
     """Return what a plain character is to the reader, and its value."""
     if character in SIGNS:
         return SIGN, SIGNS[character]
-    if character in HAN_DIGITS:
+    if character in HAN_DIGITS and character != "一":  # one stands in too many words that count nothing
         return NUMERAL, ord(str(HAN_DIGITS[character]))
     if character in HAN_POWERS:
         return NUMERAL, HAN_POWERS[character]
