@@ -5,8 +5,9 @@
 Each candidate runs in a process of its own, one after the other, each peer in an environment of its own that is made at
 the first run. Ours is measured three times: the whole `stage` (Parquet parts to Parquet parts through the runner), the
 bare `decision` on texts in memory, and that decision `blind` to numbers. Peers know nothing of numbers and are given
-texts in memory that are folded already; the ratio that is printed is a peer's CPU seconds a row over those of `blind`
-on as many rows. Peers that take minutes are given fewer rows. 50 million rows need 30 GB of disk.
+texts in memory that are folded already; the two ratios that are printed are a peer's CPU seconds over those of
+`decision` and of `blind` on as many rows. Peers that take minutes are given fewer rows. A true pair, the column `recall`
+and a problem that is lost: see duplicate_truth.py. 50 million rows need 30 GB of disk.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ USUAL_PEERS: Final = ("rensa words", "rensa 5-grams", "datasketch 5-grams", "dat
 SAMPLES: Final = {100_000: 20_000, 1_000_000: 10_000}  # rows whose true pairs are sought; of larger pools OTHER_SAMPLES
 OTHER_SAMPLES: Final = 2_000
 MAX_JUDGED_ROWS: Final = 20_000_000  # of larger pools only speed and memory are measured
+MAX_BARE_ROWS: Final = 20_000_000  # texts of larger pools are not held in memory: only the stage is measured
+QUICK_PEER_ROWS: Final = 20_000
+BARE_MODES: Final = ("decision", "blind")
 GIB: Final = 1 << 30
 
 
@@ -93,24 +97,32 @@ def pairs_of(store: Store, rows: int) -> Pairs:
 
 
 def measure_ours(store: Store, rows: int, *, threads: int, timeout: float) -> dict[str, Any]:
-    """Run ours in all modes on one pool."""
+    """Run ours in all modes on one pool, and print a line for each."""
     make_pool(store, rows)
-    figures = {
-        mode: run_ours(mode, rows, store, threads=threads, timeout=timeout) for mode in ("decision", "blind", "stage")
-    }
-    artifact = Artifact.model_validate(figures["stage"].pop("artifact"))
-    if rows <= MAX_JUDGED_ROWS:
-        decisions = decisions_of(store, artifact, rows)
-        figures["stage"] |= judge_decisions(store, rows, decisions, pairs_of(store, rows))
+    figures: dict[str, Any] = {}
+    for mode in (*BARE_MODES, "stage") if rows <= MAX_BARE_ROWS else ("stage",):
+        figures[mode] = run_ours(mode, rows, store, threads=threads, timeout=timeout)
+        if mode == "stage":
+            artifact = Artifact.model_validate(figures[mode].pop("artifact"))
+            if rows <= MAX_JUDGED_ROWS:
+                decisions = decisions_of(store, artifact, rows)
+                figures[mode] |= judge_decisions(store, rows, decisions, pairs_of(store, rows))
+        show(f"ours, {mode}", rows, figures[mode])
     return figures
 
 
 def measure_peers(
-    names: Sequence[str], rows: int, store: Store, folder: Path, *, threads: int, timeout: float
+    names: Sequence[str],
+    rows: int,
+    store: Store,
+    folder: Path,
+    *,
+    ours: dict[str, dict[str, Any]],
+    threads: int,
+    timeout: float,
 ) -> dict[str, dict[str, Any]]:
-    """Run peers, each on as many rows as it does in minutes, and ours, blind to numbers, on as many."""
+    """Run peers, each on as many rows as it does in minutes, and ours on as many where `ours` lacks that."""
     peers: dict[str, dict[str, Any]] = {}
-    blind: dict[int, float] = {}
     pairs: dict[int, Pairs] = {}
     for name in names:
         size = min(rows, PEERS[name].max_rows)
@@ -121,12 +133,14 @@ def measure_peers(
             peers[name] = {"rows": size, "failed": reason_of(error)}
             print(f"{name}: {peers[name]['failed']}", file=sys.stderr)
             continue
-        if size not in blind:
-            blind[size] = run_ours("blind", size, store, threads=threads, timeout=timeout)["cpu_seconds"]
+        own = ours.setdefault(str(size), {})
+        for mode in BARE_MODES:
+            if mode not in own:
+                own[mode] = run_ours(mode, size, store, threads=threads, timeout=timeout)
+        if size not in pairs:
             pairs[size] = pairs_of(store, size)
-        judged = judge_flags(store, size, is_removed, pairs[size])
-        ratio = figures["cpu_seconds"] / blind[size]
-        peers[name] = {"rows": size, **figures, **judged, "ours_blind_cpu_seconds": blind[size], "cpu_ratio": ratio}
+        ratios = {f"ratio_to_{mode}": figures["cpu_seconds"] / own[mode]["cpu_seconds"] for mode in BARE_MODES}
+        peers[name] = {"rows": size, **figures, **judge_flags(store, size, is_removed, pairs[size]), **ratios}
         show(name, size, peers[name])
     return peers
 
@@ -144,8 +158,8 @@ def show(name: str, rows: int, figures: dict[str, Any]) -> None:
     line += f" {rows / figures['cpu_seconds']:>11,.0f} {figures['peak_bytes'] / GIB:6.2f}"
     if "recall" in figures:
         line += f" {figures['recall']:8.5f} {figures['renumbered_removed']:8.4f}"
-    if "cpu_ratio" in figures:
-        line += f" {figures['cpu_ratio']:7.1f}"
+    if "ratio_to_blind" in figures:
+        line += f" {figures['ratio_to_decision']:8.1f} {figures['ratio_to_blind']:7.1f}"
     print(line, flush=True)
 
 
@@ -169,28 +183,33 @@ def main() -> None:
         parser.error(f"unknown peers {sorted(unknown)}; there are {', '.join(PEERS)}")
     arguments.work.mkdir(parents=True, exist_ok=True)
     store = Store(str(arguments.work / "store"))
-    titles = ("CPU s", "wall s", "rows/CPU s", "GiB", "recall", "lost", "ratio")
+    titles = ("CPU s", "wall s", "rows/CPU s", "GiB", "recall", "lost", "ratio", "blind")
     print(f"{'candidate':20} {'rows':>11} {titles[0]:>8} {titles[1]:>8} {titles[2]:>11} {titles[3]:>6}", end="")
-    print(f" {titles[4]:>8} {titles[5]:>8} {titles[6]:>7}")
+    print(f" {titles[4]:>8} {titles[5]:>8} {titles[6]:>8} {titles[7]:>7}")
     limits = {"threads": arguments.threads, "timeout": arguments.timeout}
-    ours: dict[str, dict[str, Any]] = {}
-    for rows in pools:
-        ours[str(rows)] = measure_ours(store, rows, **limits)
-        for mode, figures in ours[str(rows)].items():
-            show(f"ours, {mode}", rows, figures)
-    peers = measure_peers(
-        names, min(pools[0], 20_000) if arguments.quick else pools[0], store, arguments.work, **limits
-    )
-    report = {
+    ours = {str(rows): measure_ours(store, rows, **limits) for rows in pools}
+    rates = growth(ours)
+    rows_for_peers = min(pools[0], QUICK_PEER_ROWS) if arguments.quick else pools[0]
+    peers = measure_peers(names, rows_for_peers, store, arguments.work, ours=ours, **limits)
+    print(f"growth of CPU seconds a row from {min(pools):,} to {max(pools):,} rows: {rates}")
+    if arguments.json:
+        print(json.dumps(report_of(ours, peers, rates)))
+
+
+def report_of(
+    ours: dict[str, dict[str, Any]], peers: dict[str, dict[str, Any]], rates: dict[str, float]
+) -> dict[str, Any]:
+    """Return the JSON object: ours by rows and mode, the peers, the ratios of CPU seconds, and the machine."""
+    finished = {name: figures for name, figures in peers.items() if "failed" not in figures}
+    return {
         "machine": {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()},
         "ours": ours,
         "peers": peers,
-        "ratios": {name: figures["cpu_ratio"] for name, figures in peers.items() if "cpu_ratio" in figures},
-        "growth": growth(ours),
+        "ratios": {
+            name: {mode: figures[f"ratio_to_{mode}"] for mode in BARE_MODES} for name, figures in finished.items()
+        },
+        "growth": rates,
     }
-    print(f"growth of CPU a row from {min(pools):,} to {max(pools):,} rows: {report['growth']}")
-    if arguments.json:
-        print(json.dumps(report))
 
 
 def growth(ours: dict[str, dict[str, Any]]) -> dict[str, float]:
@@ -199,6 +218,7 @@ def growth(ours: dict[str, dict[str, Any]]) -> dict[str, float]:
     return {
         mode: round(ours[large][mode]["cpu_seconds"] / int(large) / (ours[small][mode]["cpu_seconds"] / int(small)), 3)
         for mode in ours[small]
+        if mode in ours[large]
     }
 
 
