@@ -6,8 +6,8 @@ Each candidate runs in a process of its own, one after the other, each peer in a
 the first run. Ours is measured three times: the whole `stage` (Parquet parts to Parquet parts through the runner), the
 bare `decision` on texts in memory, and that decision `blind` to numbers. Peers know nothing of numbers and are given
 texts in memory that are folded already; the two ratios that are printed are a peer's CPU seconds over those of
-`decision` and of `blind` on as many rows. Peers that take minutes are given fewer rows. A true pair, the column `recall`
-and a problem that is lost: see duplicate_truth.py. 50 million rows need 30 GB of disk.
+`decision` and of `blind` on as many rows. Peers that take minutes are given fewer rows. What recall means and what is
+lost: see duplicate_truth.py. 50 million rows need 30 GB of disk.
 """
 
 from __future__ import annotations
