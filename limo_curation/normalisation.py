@@ -20,7 +20,9 @@ from typing import Final
 
 import polars as pl
 
-UNCLEAN: Final = r"[^ -~\n]|^\s|\s$| \n|\n\n\n"  # a text without any of it is clean, which most texts are
+# signs of mathematics and Chinese that are visible, composed and never part of a composition, in ranges
+PLAIN: Final = r" -~\nÀ-ÿΑ-ω‐-…′-‴℃√∀-⊿←-⇿①-⑳一-鿿、-〙！-～"
+UNCLEAN: Final = rf"[^{PLAIN}]|^\s|\s$| \n|\n\n\n"  # a text without any of it is clean, which most texts are
 LINE_ENDS: Final = r"[\x{85}\x{2028}\x{2029}]"
 SPACES: Final = r"[\x{A0}\x{1680}\x{2000}-\x{200A}\x{202F}\x{205F}]"
 INVISIBLE: Final = r"[\p{Cc}\p{Cf}&&[^\x07-\x0D\x{85}]]"

@@ -11,6 +11,7 @@ The patterns stand in `screening_patterns.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -43,6 +44,8 @@ from limo_curation.tables import PROBLEMS, SCREENED
 MIN_HAN_SHARE: Final = 0.1  # ours: a Chinese problem is mostly LaTeX and digits, so few Han characters decide
 MAX_FOREIGN_SHARE: Final = 0.2  # ours: share of letters in scripts that neither English nor Chinese uses
 MIN_OTHER_WORDS: Final = 2  # ours: function words of another Latin language, in a text without an English one
+SUSPECT: Final = "holds a word of some pattern"
+ALL_WORDS: Final = [word for words, _ in (FIGURE, PARTS, PROOF, ASKS_FOR_CHOICE, OPTIONS, DEBRIS) for word in words]
 MAX_PROSE_WORDS: Final = 12  # ours: a gold answer with more words is an explanation, not an answer
 
 
@@ -57,8 +60,9 @@ def screen_problems(problems: pl.DataFrame, *, config: ScreeningConfig) -> Stage
         SCREENED rows; drop reasons are the names in `ScreeningConfig.rules`, tried in that order.
     """
     rules = [rule for name, rule in screening_rules(config).items() if name in config.rules]
-    kept, dropped = apply_rules(problems, stage="screening", rules=rules)
-    return StageResult(kept.with_columns(language=language(pl.col("question"))), dropped)
+    suspect = pl.col("question").str.contains_any(ALL_WORDS, ascii_case_insensitive=True).fill_null(value=False)
+    kept, dropped = apply_rules(problems.with_columns(suspect.alias(SUSPECT)), stage="screening", rules=rules)
+    return StageResult(kept.drop(SUSPECT).with_columns(language=language(pl.col("question"))), dropped)
 
 
 def screening_rules(config: ScreeningConfig) -> dict[ScreeningRule, DropRule]:
@@ -116,14 +120,17 @@ def is_unusable_choice(question: pl.Expr, answer: pl.Expr) -> pl.Expr:
 
 def matches(text: pl.Expr, pattern: Pattern) -> pl.Expr:
     """Return whether a pattern is found in a text; the expression runs only where one of its words stands."""
-    return text.map_batches(partial(matching, pattern=pattern), return_dtype=pl.Boolean, is_elementwise=True)
+    return pl.map_batches([text, pl.col(SUSPECT)], partial(matching, pattern=pattern), return_dtype=pl.Boolean)
 
 
-def matching(texts: pl.Series, pattern: Pattern) -> pl.Series:
-    """Return which texts a pattern is found in."""
+def matching(columns: Sequence[pl.Series], pattern: Pattern) -> pl.Series:
+    """Return which texts a pattern is found in; only the suspect ones, which hold a word of some pattern, are read."""
+    texts, suspect = columns
     words, expression = pattern
-    has_word = texts.str.contains_any(list(words), ascii_case_insensitive=True).fill_null(value=False)
-    return has_word.scatter(has_word.arg_true(), texts.filter(has_word).str.contains(expression))
+    texts = texts.filter(suspect)
+    has_word = texts.str.contains_any(list(words), ascii_case_insensitive=True)
+    is_match = has_word.scatter(has_word.arg_true(), texts.filter(has_word).str.contains(expression))
+    return suspect.scatter(suspect.arg_true(), is_match)
 
 
 def found(text: pl.Expr, pattern: Pattern) -> pl.Expr:
@@ -141,8 +148,8 @@ def language(text: pl.Expr) -> pl.Expr:
 
 def languages(texts: pl.Series) -> pl.Series:
     """Return zh or en for each text."""
-    has_han = texts.str.contains(HAN).fill_null(value=False)
-    is_zh = has_han.scatter(has_han.arg_true(), shares(texts.filter(has_han), HAN) >= MIN_HAN_SHARE)
+    wide = is_wide(texts)
+    is_zh = wide.scatter(wide.arg_true(), shares(texts.filter(wide), HAN) >= MIN_HAN_SHARE)
     return pl.select(pl.when(is_zh).then(pl.lit("zh")).otherwise(pl.lit("en"))).to_series()
 
 
@@ -152,12 +159,19 @@ def foreign_shares(texts: pl.Series) -> pl.Series:
     In other scripts that is the share of the letters; a text in another Latin language counts as 1.
     """
     share = pl.zeros(texts.len(), pl.Float64, eager=True)
-    has_script = texts.str.contains(FOREIGN).fill_null(value=False)
-    share = share.scatter(has_script.arg_true(), shares(texts.filter(has_script), FOREIGN))
+    places = is_wide(texts).arg_true()
+    has_script = texts.gather(places).str.contains(FOREIGN)
+    places = places.filter(has_script)
+    share = share.scatter(places, shares(texts.gather(places), FOREIGN))
     is_english = texts.str.contains_any(list(ENGLISH_WORDS), ascii_case_insensitive=True).fill_null(value=True)
     rest = texts.filter(~is_english)
     is_other = rest.str.count_matches(OTHER_WORDS) >= MIN_OTHER_WORDS
     return share.scatter((~is_english).arg_true().filter(is_other), 1.0)
+
+
+def is_wide(texts: pl.Series) -> pl.Series:
+    """Return which texts hold a sign beyond ASCII."""
+    return (texts.str.len_bytes() != texts.str.len_chars()).fill_null(value=False)
 
 
 def shares(texts: pl.Series, pattern: str) -> pl.Series:

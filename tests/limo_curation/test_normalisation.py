@@ -1,5 +1,6 @@
 r"""Normalisation: dirt goes, meaning stays, and doing it twice changes nothing."""
 
+import re
 import unicodedata
 
 import polars as pl
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limo_curation.normalisation import MAX_BOX_DEPTH, boxed_answer, comparison_text, stored_text
+from limo_curation.normalisation import MAX_BOX_DEPTH, PLAIN, boxed_answer, comparison_text, stored_text
 
 
 def stored(*texts: str | None) -> list[str | None]:
@@ -121,6 +122,17 @@ def test_stored_text_holds_nothing_invisible_and_is_composed(text: str) -> None:
     assert not any(unicodedata.category(sign) in ("Cc", "Cf") and sign not in "\n\t" for sign in clean)
     assert unicodedata.is_normalized("NFC", clean)
     assert clean == clean.strip()
+
+
+def test_signs_that_are_taken_for_plain_are_changed_by_nothing() -> None:
+    ranges = re.findall("(.)-(.)", PLAIN)
+    assert len(ranges) >= 10
+    for first, last in ranges:
+        for code in range(ord(first), ord(last) + 1):
+            assert unicodedata.is_normalized("NFC", chr(code)), hex(code)
+            assert unicodedata.combining(chr(code)) == 0, hex(code)
+            assert unicodedata.category(chr(code)) not in ("Cc", "Cf", "Mn", "Mc", "Zl", "Zp"), hex(code)
+            assert not chr(code).isspace() or code == 0x20, hex(code)
 
 
 @given(st.text(st.characters(codec="ascii", categories=("L", "N", "P", "S")), max_size=40))
