@@ -9,7 +9,11 @@ that was killed goes on where it stopped, and of files that were added or have g
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -29,6 +33,7 @@ from limo_curation.tables import BENCHMARKS, DROPPED, PROBLEMS, RECORDED_CHAINS,
 
 DROP_REASONS: Final = ("left_out_by_source", "missing_field", "unreadable_row", "unreadable_file")
 
+NUM_WRITERS: Final = 2  # ours: Polars spreads over the cores what it can, and two fill what it leaves idle
 LIST_COLUMNS: Final = ("steps", "chains")
 TEXT_COLUMNS: Final = ("question", "answer", "source", "origin", "source_solution", "domain_label", "license")
 
@@ -98,26 +103,41 @@ def content_of_sources(config: IngestionConfig) -> dict[str, str]:
 
 
 def ingest(config: IngestionConfig, shape: Shape, out: StageWriter) -> StageMetrics:
-    """Read all sources into one table, a batch to a part; a part that any run has done before is taken over."""
+    """Read all sources into one table, a batch to a part; a part that any run has done before is taken over.
+
+    One thread reads; the others turn batches into parts, so that at most `NUM_WRITERS` + 1 batches are in memory.
+    """
     for source in config.sources:
         check_columns(source, shape)
     digests = [digests_of(source, index, out) for index, source in enumerate(config.sources)]
     num_files, part = sum(map(len, digests)), 0
     out.progress.start(num_files, unit="files")
-    for source, of_source in zip(config.sources, digests, strict=True):
-        columns, num_begun, file = columns_to_read(source), 0, ""
-        for pending in pending_batches(source, columns, batch_rows=config.batch_rows, digests=of_source):
-            if pending.file != file:
-                out.progress.advance(min(num_begun, 1))  # the file before is done
-                num_begun, file = num_begun + 1, pending.file
-            depends_on = json_digest({"source": source.key_fields(), "file": file, "content": pending.content})
-            if out.find_part(part, part + 1, depends_on=depends_on) is None:
-                kept, dropped = rows_of_batch(pending.load(), source, shape, out.plan.stage.name)
-                rows_in = kept.height + dropped.height
-                out.write_part(part, part + 1, kept, dropped, rows_in=rows_in, depends_on=depends_on)
-            part += 1
-        out.progress.advance(len(of_source) - max(num_begun - 1, 0))
+    with ThreadPoolExecutor(NUM_WRITERS) as pool:
+        writing: deque[Future[None]] = deque()
+        for source, of_source in zip(config.sources, digests, strict=True):
+            columns, num_begun, file = columns_to_read(source), 0, ""
+            for pending in pending_batches(source, columns, batch_rows=config.batch_rows, digests=of_source):
+                if pending.file != file:
+                    out.progress.advance(min(num_begun, 1))  # the file before is done
+                    num_begun, file = num_begun + 1, pending.file
+                depends_on = json_digest({"source": source.key_fields(), "file": file, "content": pending.content})
+                if out.find_part(part, part + 1, depends_on=depends_on) is None:
+                    write = partial(write_batch, pending.load(), part, depends_on, source, shape, out)
+                    writing.append(pool.submit(copy_context().run, write))
+                part += 1
+                while len(writing) >= NUM_WRITERS:
+                    writing.popleft().result()
+            out.progress.advance(len(of_source) - max(num_begun - 1, 0))
+        for future in writing:
+            future.result()
     return {"num_files": float(num_files)}
+
+
+def write_batch(batch: Batch, part: int, depends_on: str, source: Source, shape: Shape, out: StageWriter) -> None:
+    """Turn a batch into a part of the table."""
+    kept, dropped = rows_of_batch(batch, source, shape, out.plan.stage.name)
+    rows_in = kept.height + dropped.height
+    out.write_part(part, part + 1, kept, dropped, rows_in=rows_in, depends_on=depends_on)
 
 
 def digests_of(source: Source, index: int, out: StageWriter) -> dict[str, str]:
