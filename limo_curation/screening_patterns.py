@@ -89,8 +89,9 @@ PARTS: Final[Pattern] = (
 PROOF: Final[Pattern] = (
     ("prove", "show that", "demonstrate that", "verify that", "证明", "求证"),
     (
-        rf"(?i){B}(?:prove|demonstrate|verify|show) that{B}|{B}prove (?:the|or disprove){B}|证明[^书]|证明$"
-        r"|(?:^|[^要需])求证"
+        rf"(?i){B}(?:prove|demonstrate|verify) that{B}|{B}prove (?:the|or disprove){B}"
+        rf"|(?-i:Show) that{B}|(?:^|[.,;:$)]|and|or|then|also|to|we) show that{B}"  # "the census will show that"
+        r"|(?:^|[^求以必需用能被])证明[^书]|(?:^|[^要需])求证"  # "结论不要求证明", "可以证明"
     ),
 )
 ASKS_FOR_CHOICE: Final[Pattern] = (

@@ -141,6 +141,20 @@ TRAPS: list[tuple[ScreeningRule, str, str | None, str, str]] = [
     ),
     (
         "proof",
+        "Let $n$ be odd; show that its square is odd as well.",
+        "1",
+        "In what year will the census show that 40 wrens are left?",
+        "2009",
+    ),
+    (
+        "proof",
+        "证明：对任意的正整数n，这个数总是一个偶数，并说明理由。",
+        "偶数",
+        "请直接写出这两个平均数的大小关系是什么。（结论不要求证明）",
+        "a>b",
+    ),
+    (
+        "proof",
         "求证：对任意的正整数n，这个数总是一个偶数，并说明理由。",
         "偶数",
         "警方证实有人到场：三人各带五本书，共有多少本书？",
