@@ -210,7 +210,7 @@ def test_defaults_are_the_papers_numbers() -> None:
 
 def test_names_that_two_modules_hold_are_the_same() -> None:
     assert list(Domain.__args__) == list(DOMAINS)
-    assert len(set(ALL_SCREENING_RULES)) == len(ALL_SCREENING_RULES) == 11
+    assert len(set(ALL_SCREENING_RULES)) == len(ALL_SCREENING_RULES) == 12
 
 
 @given(
