@@ -82,42 +82,15 @@ def match_rows(
 ) -> tuple[int, int]:  # fmt: skip
     """Match rows until all are done or the room for results is used up; return where to go on, and the results."""
     num_out = 0
-    outgoing = ONE  # what the oldest word of an n-gram was multiplied by
-    for _ in range(size):
-        outgoing *= BASE
     while row < len(offsets) - 1 and num_out < ROOM:
         num_words, num_content = read_text(
             data, offsets[row], offsets[row + 1], plain, kinds, values, keys, actions, meanings, powers,
             words, content, key,
         )  # fmt: skip
-        num_touched = 0
-        num_distinct = num_words - size + 1  # repeated ones are taken off where they are met
-        gram = np.uint64(0)
-        for place in range(num_words):
-            gram = gram * BASE + words[place]
-            if place >= size:
-                gram -= words[place - size] * outgoing
-            elif place < size - 1:
-                continue
-            probe = spread(gram)
-            bit = probe & np.uint64(len(bits) * 64 - 1)
-            if not (bits[bit >> SIX] >> (bit & np.uint64(63))) & ONE:
-                continue
-            found = find(table, grams, probe)
-            if found < 0 or found >= len(weights):
-                continue
-            if gram_seen[found] == row:
-                num_distinct -= 1
-                continue
-            gram_seen[found] = row
-            for posting in range(posting_offsets[found], posting_offsets[found + 1]):
-                item = postings[posting]
-                if item_seen[item] != row:
-                    item_seen[item] = row
-                    scores[item] = 0.0
-                    touched[num_touched] = item
-                    num_touched += 1
-                scores[item] += weights[found]
+        num_touched, num_distinct = collect(
+            words, num_words, size, bits, table, grams, weights, posting_offsets, postings, row, gram_seen, item_seen,
+            scores, touched,
+        )  # fmt: skip
         first_out = num_out
         found = find(table, grams, spread(key[0] ^ LETTERS_SALT)) if key[0] != 0 else NO_ITEM
         if found >= len(weights):
@@ -131,25 +104,62 @@ def match_rows(
         for place in range(num_touched):
             item = touched[place]
             share = scores[item] / totals[item]
-            if share < min(min_containment, min_variant):
+            if share < min(min_containment, min_variant) or stands_in(out_items, first_out, last_exact, item):
                 continue
-            if stands_in(out_items, first_out, last_exact, item):
-                continue
-            begin, stop = content_offsets[item], content_offsets[item + 1]
-            is_same = holds(content, num_content, item_content[begin:stop]) and (
-                drawings[item] == key[2] or drawings[item] == 0 or key[2] == 0
-            )
-            if is_same:
-                is_item = scores[item] >= MIN_EVIDENCE or (share >= WHOLE and num_distinct <= num_grams[item])
-                fires = share >= min_containment and is_item
+            wanted = item_content[content_offsets[item] : content_offsets[item + 1]]
+            is_drawn_alike = drawings[item] == key[2] or drawings[item] == 0 or key[2] == 0
+            if holds(content, num_content, wanted) and is_drawn_alike:
+                is_whole = share >= WHOLE and num_distinct <= num_grams[item]
+                rule = NGRAM if share >= min_containment and (scores[item] >= MIN_EVIDENCE or is_whole) else NO_RULE
             else:
-                fires = share >= min_variant and scores[item] >= MIN_VARIANT_EVIDENCE
-            if fires:
+                rule = VARIANT if share >= min_variant and scores[item] >= MIN_VARIANT_EVIDENCE else NO_RULE
+            if rule != NO_RULE:
                 out_rows[num_out], out_items[num_out] = row, item
-                out_rules[num_out], out_scores[num_out] = NGRAM if is_same else VARIANT, min(share, 1.0)
+                out_rules[num_out], out_scores[num_out] = rule, min(share, 1.0)
                 num_out += 1
         row += 1
     return row, num_out
+
+
+@compiled
+def collect(
+    words: Hashes, num_words: int, size: int, bits: Hashes, table: Hashes, grams: Places, weights: Weights,
+    posting_offsets: Offsets, postings: Places, row: int, gram_seen: Offsets, item_seen: Offsets, scores: Weights,
+    touched: Places,
+) -> tuple[int, int]:  # fmt: skip
+    """Add the weights of a row's n-grams up by item; return how many items it touches, and its distinct n-grams."""
+    outgoing = ONE  # what the oldest word of an n-gram was multiplied by
+    for _ in range(size):
+        outgoing *= BASE
+    num_touched = 0
+    num_distinct = num_words - size + 1  # repeated ones are taken off where they are met
+    gram = np.uint64(0)
+    for place in range(num_words):
+        gram = gram * BASE + words[place]
+        if place >= size:
+            gram -= words[place - size] * outgoing
+        elif place < size - 1:
+            continue
+        probe = spread(gram)
+        bit = probe & np.uint64(len(bits) * 64 - 1)
+        if not (bits[bit >> SIX] >> (bit & np.uint64(63))) & ONE:
+            continue
+        found = find(table, grams, probe)
+        if found < 0 or found >= len(weights):
+            continue
+        if gram_seen[found] == row:
+            num_distinct -= 1
+            continue
+        gram_seen[found] = row
+        for posting in range(posting_offsets[found], posting_offsets[found + 1]):
+            item = postings[posting]
+            if item_seen[item] != row:
+                item_seen[item] = row
+                scores[item] = 0.0
+                touched[num_touched] = item
+                num_touched += 1
+            scores[item] += weights[found]
+    return num_touched, num_distinct
 
 
 @compiled
