@@ -3,6 +3,8 @@
 Two rows are a true pair if their numbers are the same, in order, and the exact Jaccard similarity of the character
 5-grams of their folded texts is at least 0.8. A pair is missed if both rows are still there. A renumbered problem is
 lost if it was removed although no other row of its family (its original and what was made from that) has its numbers.
+In the pool an original stands before what is made from it, so a tool that keeps the first of two texts and does not see
+their numbers removes the renumbered one.
 """
 
 from __future__ import annotations
@@ -137,7 +139,9 @@ def compare(data: Bytes, offsets: Rows, numbers: Hashes, places: Rows) -> tuple[
             # the longer text has room for no more than its length in n-grams, repeated ones count too
             is_new = other != place and not (is_sample[other] and other < place)
             if is_new and length >= MIN_JACCARD * size:
-                shared = count_shared(data, offsets[other], offsets[other + 1], table, stamps, other)
+                shared = count_shared(
+                    data, offsets[other], offsets[other + 1], table, stamps, other, MIN_JACCARD * size
+                )
                 if shared >= MIN_JACCARD * size:
                     own[:] = 0
                     total = size + put_grams(data, offsets[other], offsets[other + 1], own) - shared
@@ -166,10 +170,16 @@ def put_grams(data: Bytes, start: Scalar, end: Scalar, table: Hashes) -> int:
 
 
 @compiled
-def count_shared(data: Bytes, start: Scalar, end: Scalar, table: Hashes, stamps: Rows, stamp: int) -> int:
-    """Return how many of the table's 5-grams stand in a text; the stamp keeps repeated ones from counting twice."""
+def count_shared(data: Bytes, start: Scalar, end: Scalar, table: Hashes, stamps: Rows, stamp: int, least: float) -> int:
+    """Return how many of the table's 5-grams stand in a text, or fewer than `least` once there can't be as many.
+
+    The stamp keeps repeated ones from counting twice.
+    """
     count = 0
-    for place in range(start, max(end - GRAM_BYTES + 1, start + 1)):
+    last = max(end - GRAM_BYTES + 1, start + 1)
+    for place in range(start, last):
+        if count + last - place < least:
+            return count
         key = gram_at(data, place, end)
         slot = slot_of(key)
         while table[slot] != 0 and table[slot] != key:
