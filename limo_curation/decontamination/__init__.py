@@ -7,7 +7,7 @@
 
 N-grams are of five words with numbers masked. A problem with another number is never called the item itself: it has
 another answer. Item and problem that share next to nothing but boilerplate are met only if they are equal as a whole.
-Translations are met by the language model only.
+A translation is met by the language model, or by the n-gram rule where it is mostly formulas and they agree.
 """
 
 from __future__ import annotations

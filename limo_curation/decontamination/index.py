@@ -67,6 +67,7 @@ class Index:
     num_grams: Places
     numbers: Hashes
     drawings: Hashes
+    num_han: Hashes
     content: Hashes
     content_offsets: Offsets
 
@@ -80,7 +81,7 @@ class ReadTexts:
     content: Hashes
     content_offsets: Offsets
     keys: Hashes
-    """Of each text the keys of its letters, its numbers and signs, and its drawing: shape (rows, 3)."""
+    """Of each text the keys of its letters, its numbers and signs, its drawing, and its Han characters: (rows, 4)."""
 
 
 _indexes: OrderedDict[str, Any] = OrderedDict()
@@ -143,6 +144,7 @@ def build_index(items: pl.DataFrame, *, ngram_size: int) -> Index:
         num_grams=np.bincount(holders, minlength=num_items).astype(np.int32),
         numbers=read.keys[:, 1].copy(),
         drawings=read.keys[:, 2].copy(),
+        num_han=read.keys[:, 3].copy(),
         content=read.content,
         content_offsets=read.content_offsets,
     )
@@ -154,7 +156,7 @@ def read_texts(texts: Texts) -> ReadTexts:
     room = int(texts.offsets[-1] - texts.offsets[0]) + rows
     read = ReadTexts(
         np.empty(room, np.uint64), np.zeros(rows + 1, np.int64),
-        np.empty(room, np.uint64), np.zeros(rows + 1, np.int64), np.zeros((rows, 3), np.uint64),
+        np.empty(room, np.uint64), np.zeros(rows + 1, np.int64), np.zeros((rows, 4), np.uint64),
     )  # fmt: skip
     kernel: Any = read_rows  # its tables stand in a tuple, which a type checker counts as one argument
     kernel(

@@ -47,7 +47,7 @@ def match(texts: Texts, index: Index, *, min_containment: float, min_variant_con
     longest = int(np.diff(texts.offsets).max(initial=0)) + 1
     num_items = len(index.totals)
     state = (
-        np.empty(longest, np.uint64), np.empty(longest, np.uint64), np.zeros(3, np.uint64),
+        np.empty(longest, np.uint64), np.empty(longest, np.uint64), np.zeros(4, np.uint64),
         np.full(len(index.weights), -1, np.int64), np.full(num_items, -1, np.int64), np.zeros(num_items),
         np.empty(num_items, np.int32),
     )  # fmt: skip
@@ -60,7 +60,7 @@ def match(texts: Texts, index: Index, *, min_containment: float, min_variant_con
         row, count = kernel(
             texts.data, texts.offsets, row, *tables_of(vocabulary()),
             index.ngram_size, index.filter, index.table, index.grams, index.weights, index.posting_offsets,
-            index.postings, index.totals, index.num_grams, index.numbers, index.drawings,
+            index.postings, index.totals, index.num_grams, index.numbers, index.drawings, index.num_han,
             index.content, index.content_offsets, min_containment, min_variant_containment,
             *state, rows, items, rules, scores,
         )  # fmt: skip
@@ -75,7 +75,7 @@ def match_rows(
     data: Bytes, offsets: Offsets, row: int, plain: Any, kinds: Bytes, values: Any, keys: Hashes, actions: Bytes,
     meanings: Hashes, powers: Hashes,
     size: int, bits: Hashes, table: Hashes, grams: Places, weights: Weights, posting_offsets: Offsets,
-    postings: Places, totals: Weights, num_grams: Places, numbers: Hashes, drawings: Hashes,
+    postings: Places, totals: Weights, num_grams: Places, numbers: Hashes, drawings: Hashes, num_han: Hashes,
     item_content: Hashes, content_offsets: Offsets, min_containment: float, min_variant: float,
     words: Hashes, content: Hashes, key: Hashes, gram_seen: Offsets, item_seen: Offsets, scores: Weights,
     touched: Places, out_rows: Offsets, out_items: Places, out_rules: Bytes, out_scores: Weights,
@@ -108,7 +108,9 @@ def match_rows(
                 continue
             wanted = item_content[content_offsets[item] : content_offsets[item + 1]]
             is_drawn_alike = drawings[item] == key[2] or drawings[item] == 0 or key[2] == 0
-            if holds(content, num_content, wanted) and is_drawn_alike:
+            # words of another language differ anyway, so what is shared are formulas: they decide
+            is_translated = (key[3] == 0) != (num_han[item] == 0) and key[1] == numbers[item]
+            if (is_translated or holds(content, num_content, wanted)) and is_drawn_alike:
                 is_whole = share >= WHOLE and num_distinct <= num_grams[item]
                 rule = NGRAM if share >= min_containment and (scores[item] >= MIN_EVIDENCE or is_whole) else NO_RULE
             else:

@@ -1,6 +1,6 @@
 r"""Read a problem's text as words and as content: the words say what it is like, the content what it is.
 
-    "Find $\\dfrac{1}{2}$ of the 30 nuts that Ann doesn't eat."
+    "Find $\dfrac{1}{2}$ of the 30 nuts that Ann doesn't eat."
     words     find frac # of the # nuts that ann doesn eat       (numbers masked, LaTeX in one spelling)
     content   frac 1 2 30 nuts ann doesn eat                     (no glue words; numbers, signs and letters as they are)
 
@@ -78,12 +78,13 @@ def read_text(
 ) -> tuple[int, int]:  # fmt: skip
     """Write a text's words, content and keys, and return how many words of each there are.
 
-    The three keys are those of all letters and digits, of the numbers and signs, and of a drawing's code.
+    The keys are those of all letters and digits, of the numbers and signs, and of a drawing's code; the fourth number
+    says how many Han characters there are.
     """
     letters = drawing = tens_value = np.uint64(0)
-    num_words = num_content = 0
+    num_words = num_content = num_han = 0
     tens_end = tens_place = -1  # where a word such as "twenty" ends, and its place in the content
-    num_bare = 0  # behind \\frac, 12 is 1 and 2
+    num_bare = 0  # behind \frac, 12 is 1 and 2
     before = OTHER  # kind of the last thing that is no blank and no bracket
     word_end = -1  # where the last word of two letters or more ends
     begins = BEGINS
@@ -180,6 +181,7 @@ def read_text(
         elif kind == HAN:
             word = (np.uint64(code) + ONE) * SPREAD
             letters = letters * BASE + word
+            num_han += 1
             words[num_words] = spread(word)
             num_words += 1
             if actions[find_word(keys, word)] != GLUE:
@@ -211,7 +213,7 @@ def read_text(
                 begins = BEGINS
             before = kind
             i += width
-    out[0], out[1], out[2] = letters, key_of_numbers(content, num_content), drawing
+    out[0], out[1], out[2], out[3] = letters, key_of_numbers(content, num_content), drawing, num_han
     return num_words, num_content
 
 

@@ -66,7 +66,7 @@ def candidates(texts: Texts, index: WordIndex, *, min_similarity: float, max_can
     longest = int(np.diff(texts.offsets).max(initial=0)) + 1
     num_items = index.totals.shape[1]
     state = (
-        np.empty(longest, np.uint64), np.empty(longest, np.uint64), np.zeros(3, np.uint64),
+        np.empty(longest, np.uint64), np.empty(longest, np.uint64), np.zeros(4, np.uint64),
         np.full(len(index.weights), -1, np.int64), np.full(num_items, -1, np.int64), np.zeros((3, num_items)),
         np.empty(num_items, np.int32),
     )  # fmt: skip

@@ -99,6 +99,13 @@ def test_item_with_something_changed_is_a_variant(problem: str, item: str) -> No
     assert rule_for(problem, item, min_variant_containment=0.5) == "variant"
 
 
+def test_translation_that_is_mostly_formulas_is_the_item_if_they_are_the_same() -> None:
+    formulas = r"$P(x) = x^8 + 3x^7 + 6x^6 + 10x^5 + 15x^4 + 21x^3$, $z = \cos \frac{2\pi}{11} + i\sin \frac{2\pi}{11}$"
+    item = f"Given {formulas}. Find the value of $P(z)P(z^2)$."
+    assert rule_for(f"已知 {formulas}. 求 $P(z)P(z^2)$ 的值.", item) == "ngram"
+    assert rule_for(f"已知 {formulas.replace('10x', '12x')}. 求 $P(z)P(z^2)$ 的值.", item) == "variant"
+
+
 def test_same_drawing_with_other_measures_is_a_variant() -> None:
     question = "In the figure below, what is the area of the shaded triangle with its two right angles marked?"
     item = f"{question} [asy] draw((0,0)--(3,4)); [/asy]"
