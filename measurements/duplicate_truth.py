@@ -75,12 +75,19 @@ def lost_share(store: Store, rows: int, is_removed: Flags) -> float:
 
 
 def decisions_of(store: Store, deduplicated: Artifact, rows: int) -> pl.DataFrame:
-    """Return the decisions in the stage's ledger: `row, duplicate_of` (numbers of rows of the pool), `jaccard`."""
+    """Return the decisions in the stage's ledger: `row, duplicate_of` (numbers of rows of the pool), `jaccard`.
+
+    Raises:
+        ValueError: dropped rows whose evidence does not name the row that they duplicate; the stage has a mistake.
+    """
     ledger = store.scan(deduplicated, half="dropped").select(
         "problem_id", jaccard="value", duplicate_of=pl.col("evidence").str.extract(r"pool:(\d+)").cast(pl.Int64) - 1
     )
     ids = read_truth(store, rows, ["problem_id"]).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
-    return ledger.collect().join(ids, on="problem_id", how="left").select("row", "duplicate_of", "jaccard")
+    found = ledger.collect().join(ids, on="problem_id", how="left").select("row", "duplicate_of", "jaccard")
+    if num_unnamed := found["duplicate_of"].null_count():
+        raise ValueError(f"the evidence of {num_unnamed} of {found.height} dropped rows names no row of the pool")
+    return found
 
 
 def judge_decisions(store: Store, rows: int, decisions: pl.DataFrame, pairs: Pairs) -> dict[str, float]:

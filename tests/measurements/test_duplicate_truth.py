@@ -129,6 +129,14 @@ def test_ledger_of_the_stage_is_read_as_decisions(store: Store, pool: Artifact) 
     assert found.rows() == [(7, 2, 0.75), (9, 0, 1.0)]
 
 
+def test_ledger_that_names_no_representative_is_refused(store: Store, pool: Artifact) -> None:
+    ids = read_truth(store, ROWS)["problem_id"]
+    ledger = pl.DataFrame({"problem_id": [ids[7], ids[9]], "value": [0.75, 1.0], "evidence": ["x (pool:3)", None]})
+
+    with pytest.raises(ValueError, match="1 of 2 dropped rows names no row"):
+        decisions_of(LedgerOf(store, ledger), pool, ROWS)
+
+
 class LedgerOf(Store):
     """A store whose dropped half is a given ledger."""
 
