@@ -62,8 +62,9 @@ FIGURE: Final[Pattern] = (
 )
 
 ASKS: Final = (
-    rf"(?:{B}(?:find|determine|what|how|compute|calculate|evaluate|show|prove|explain|give|sketch|write|which|solve"
-    rf"|is it|does|estimate|simplify|express){B}|[?？]|求|证明|写出|判断|计算|讨论|是否|多少|说明|指出|试|估计|化简)"
+    rf"(?:{B}(?:find|determine|what|how|compute|calculate|evaluate|show|prove|explain|give|sketch|write|which|solve|count"
+    rf"|is it|does|estimate|simplify|express|work out|integrate|differentiate|factor|list|describe|verify){B}"
+    r"|[?？]|求|证明|写出|判断|计算|讨论|是否|多少|说明|指出|试|估计|化简)"
 )
 NOT_AN_ARGUMENT: Final = r"(?:^|[^\p{Latin}\p{Greek}\d)}\]'_^])"  # f(1) and f(a) are values, not parts
 

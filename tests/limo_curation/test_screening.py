@@ -113,7 +113,7 @@ TRAPS: list[tuple[ScreeningRule, str, str | None, str, str]] = [
     ),
     (
         "multi_part",
-        "a) How many boys are there? b) How many girls are there?",
+        "a) Count the boys in the hall. b) Work out how many girls are there.",
         "5",
         "The sets are (i) even numbers, (ii) primes. How many lie in both?",
         "1",
