@@ -112,7 +112,7 @@ class DecontaminationConfig(StageConfig):
     """Words to an n-gram, numbers masked; each Han character counts as a word."""
     min_containment: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the item's weighted n-grams from which a problem that holds all of the item's content holds the item."""
-    min_variant_containment: Annotated[float, Field(gt=0, le=1)] = 0.65
+    min_variant_containment: Annotated[float, Field(gt=0, le=1)] = 0.6
     """Share from which a problem with other content, most often other numbers, is a variant of the item."""
     paraphrase: ParaphraseJudge | None = None
     """A language model that is asked about likely paraphrases and translations; None: nobody is asked."""

@@ -2,7 +2,7 @@
 
     exact        the same letters, digits, signs: case, punctuation, spaces and the spelling of LaTeX don't count
     ngram        the item's whole content stands in the problem, and at least half of its n-grams by weight
-    variant      at least 65 % of the item's n-grams by weight, but other content: other numbers, another sign or word
+    variant      at least 60 % of the item's n-grams by weight, but other content: other numbers, another sign or word
     paraphrase   a language model calls them one problem in both orders (off by default: it needs an engine)
 
 N-grams are of five words with numbers masked. A problem with another number is never called the item itself: it has
