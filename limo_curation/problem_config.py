@@ -86,7 +86,18 @@ class DeduplicationConfig(StageConfig):
     ngram_size: Count = 5
     num_perm: Annotated[int, Field(ge=16)] = 128
     """Permutations of a signature (datasketch's default)."""
-    seed: Annotated[int, Field(ge=1)] = 1
+    same_numbers: bool = True
+    """Only problems with the same numbers are duplicates. False: as in tools that don't look at numbers."""
+    source_priority: tuple[str, ...] = ()
+    """Of two duplicates, the one whose source stands first here is kept; sources that are not named come last."""
+    num_threads: Count | None = None
+    """None: one for each core."""
+    memory_gib: Annotated[float, Field(gt=0)] = 1.25
+    """Folded text and records that are held in memory; beyond it they are kept in temporary files (ours)."""
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return the settings without threads and memory, which do not change the result."""
+        return self.model_dump(mode="json", exclude={"num_threads", "memory_gib"})
 
 
 class ParaphraseJudge(Section):

@@ -24,6 +24,7 @@ from limo_curation.deduplication.signatures import optimal_bands
 from limo_curation.folding import texts_of
 from limo_curation.plan import plan_stage
 from limo_curation.problem_config import DeduplicationConfig
+from limo_curation.progress import Progress
 from limo_curation.runner import run_stage
 from limo_curation.store import Store
 from measurements.peers import cpu_seconds, peak_bytes
@@ -70,7 +71,7 @@ def prepared(store: Store, rows: int, mode: str, threads: int) -> Any:
             settings=settings,
             num_threads=threads,
             max_bytes=MAX_BYTES,
-            advance=lambda _: None,
+            progress=Progress("deduplication"),
         )
         return {"num_removed": found.decisions.height, "num_compared": found.num_compared}
 

@@ -1,0 +1,119 @@
+"""Finding: the decisions on a pool, against a plain implementation of the same rule."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limo_curation.deduplication.finding import Batch, Settings, find_duplicates
+from limo_curation.deduplication.matching import EXACT, NEAR, SMALL_GROUP
+from limo_curation.folding import fold, texts_of
+from limo_curation.numerals import number_fingerprints
+from limo_curation.progress import Progress, Standing, shown_by
+from tests.limo_curation.deduplication.texts import WORDS
+
+Decision = tuple[int, int, float, int]
+THRESHOLD = 0.6
+MANY_BANDS = Settings(ngram_size=5, threshold=THRESHOLD, num_bands=128, rows_per_band=1)  # misses next to nothing
+
+
+def decide(
+    texts: list[str], ranks: list[int], *, batch_rows: int = 50, threads: int = 2, max_bytes: int = 1 << 30
+) -> list[Decision]:
+    def load(start: int) -> Batch:
+        stop = min(start + batch_rows, len(texts))
+        names = np.zeros((stop - start, 2), np.uint64)
+        rank = np.array(ranks[start:stop], np.uint64)
+        return Batch(start, texts_of(pl.Series(texts[start:stop], dtype=pl.String)), rank, names)
+
+    told: list[Standing] = []
+    with shown_by(told.append):
+        progress = Progress("deduplication")
+    found = find_duplicates(
+        [lambda start=start: load(start) for start in range(0, len(texts), batch_rows)],
+        num_rows=400_000,  # makes four partitions
+        settings=MANY_BANDS,
+        num_threads=threads,
+        max_bytes=max_bytes,
+        progress=progress,
+    )
+    assert [standing.done for standing in told][-1:] == ([len(texts)] if texts else [0])
+    return found.decisions.rows()
+
+
+def decide_plainly(texts: list[str], ranks: list[int]) -> list[Decision]:
+    folded = fold(texts_of(pl.Series(texts, dtype=pl.String)))
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for row, numbers in enumerate(number_fingerprints(folded).tolist()):
+        groups[numbers].append(row)
+    plain = folded.tolist()
+    decisions: list[Decision] = []
+    for group in groups.values():
+        decided: dict[int, Decision] = {}
+        kept: list[int] = []
+        first: dict[str, int] = {}
+        for row in sorted(group, key=lambda row: (ranks[row], row)):
+            twin = first.setdefault(plain[row], row)
+            similar = [(-jaccard(plain[row], plain[other]), place, other) for place, other in enumerate(kept)]
+            best = min(similar, default=(0.0, 0, 0))
+            if twin != row and twin in decided:
+                decided[row] = (row, decided[twin][1], decided[twin][2], NEAR)
+            elif twin != row:
+                decided[row] = (row, twin, 1.0, EXACT)
+            elif -best[0] >= THRESHOLD:
+                decided[row] = (row, best[2], -best[0], NEAR)
+            else:
+                kept.append(row)
+        decisions += decided.values()
+    return sorted(decisions)
+
+
+def jaccard(left: str, right: str) -> float:
+    a, b = ({text[start : start + 5] for start in range(max(len(text) - 4, 1))} for text in (left, right))
+    return len(a & b) / len(a | b)
+
+
+WORD_LISTS = st.lists(st.sampled_from([*WORDS[:6], "3", "three", "7"]), min_size=1, max_size=9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(WORD_LISTS, max_size=30), st.randoms(use_true_random=False))
+def test_decisions_are_those_of_the_plain_rule(lists: list[list[str]], chance: random.Random) -> None:
+    texts = [" ".join(words) for words in lists]
+    ranks = [chance.randrange(5) for _ in texts]
+    assert decide(texts, ranks) == decide_plainly(texts, ranks)
+
+
+def test_large_groups_are_decided_by_the_same_rule() -> None:
+    chance = random.Random(5)
+    texts = [" ".join(chance.choices(WORDS[:9], k=8)) for _ in range(8 * SMALL_GROUP)]
+    texts += [text.replace(" ", ", ", 1) for text in texts[::3]] + texts[::5]
+    ranks = [chance.randrange(1_000) for _ in texts]
+    expected = decide_plainly(texts, ranks)
+    assert len(expected) > SMALL_GROUP
+    assert decide(texts, ranks) == expected
+
+
+@pytest.mark.parametrize("batch_rows", [1, 7, 1_000])
+@pytest.mark.parametrize(("threads", "max_bytes"), [(1, 1 << 30), (3, 1 << 30), (3, 1), (2, 2_000)])
+def test_batches_threads_and_memory_change_nothing(batch_rows: int, threads: int, max_bytes: int) -> None:
+    chance = random.Random(6)
+    texts = [" ".join(chance.choices([*WORDS[:4], "5", "12", "twelve"], k=6)) for _ in range(200)]
+    ranks = [chance.randrange(9) for _ in texts]
+    found = decide(texts, ranks, batch_rows=batch_rows, threads=threads, max_bytes=max_bytes)
+    assert found == decide(texts, ranks)
+
+
+def test_error_in_a_batch_ends_the_search() -> None:
+    def broken() -> Batch:
+        raise OSError("the disk is gone")
+
+    progress = Progress("deduplication")
+    with pytest.raises(OSError, match="the disk is gone"):
+        find_duplicates([broken] * 3, num_rows=3, settings=MANY_BANDS, num_threads=2, max_bytes=1, progress=progress)
