@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from limo_curation.ingestion import INGESTION, content_of_sources
 from limo_curation.plan import StagePlan, plan_stage
-from limo_curation.problem_config import IngestionConfig
+from limo_curation.problem_config import IngestionConfig, ScreeningConfig
 from limo_curation.progress import Standing, shown_by
 from limo_curation.readers import comma_separated, json_lines
 from limo_curation.runner import run_stage
+from limo_curation.screening import SCREENING
 from limo_curation.source_config import Source
 from limo_curation.store import Manifest, Store
 
@@ -142,6 +143,22 @@ def test_killed_ingestion_goes_on_behind_its_last_part(tmp_path: Path) -> None:
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "store").glob("ingestion/*/kept/*")}
     assert {name: after[name] for name in done} == done
     assert files_of(resumed) == files_of(run(plan_of(tmp_path, "fresh", source(tmp_path, "*.parquet"))))
+
+
+def test_screening_behind_a_delta_does_the_new_rows_only_and_keeps_what_a_full_run_keeps(tmp_path: Path) -> None:
+    def screened(store: str) -> Manifest:
+        plan = plan_of(tmp_path, store, source(tmp_path, "*.parquet"))
+        problems = run_stage(plan)
+        inputs = {"problems": problems}
+        return run(plan_stage(SCREENING, inputs, config=ScreeningConfig(), store=plan.store, part_rows=8))
+
+    write(tmp_path / "a.parquet", rows(*range(24)))
+    first = screened("store")
+    write(tmp_path / "b.parquet", [*rows(*range(24, 30)), {"q": "Prove that there are infinitely many.", "a": "1"}])
+    delta, full = screened("store"), screened("fresh")
+    assert files_of(delta) == files_of(full)
+    assert (delta.digest, delta.reasons) == (full.digest, {"proof": 1})
+    assert [part.reused for part in delta.parts] == [True] * len(first.parts) + [False]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
