@@ -16,6 +16,7 @@ from functools import partial
 from typing import IO, Any, Final, cast
 
 import fsspec.core
+import httpx2  # huggingface_hub's own HTTP library
 import polars as pl
 
 from limo_curation.errors import ConfigError, TableError, TransientError
@@ -34,8 +35,9 @@ from limo_curation.readers.json_lines import read_json_lines
 from limo_curation.readers.parquet import read_parquet
 from limo_curation.source_config import Source
 
+SERVER_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, httpx2.TransportError)
 READ_ERRORS: Final[tuple[type[Exception], ...]] = (
-    OSError,
+    *SERVER_ERRORS,
     EOFError,
     UnreadableFileError,
     arrow.ArrowException,
@@ -49,7 +51,8 @@ def list_files(source: Source) -> tuple[Any, list[str]]:
     """Return the file system of a source and its files, sorted (a folder that a pattern meets stands among them).
 
     Raises:
-        TableError: there is no such file. Mend the path; retrying does not help.
+        TableError: there is no such file, or a server refuses. Mend the path; retrying does not help.
+        TransientError: a server does not answer.
     """
     location = source.location()
     try:
@@ -59,6 +62,9 @@ def list_files(source: Source) -> tuple[Any, list[str]]:
         kind = "file" if has_pattern else kind_of(fs, path)
     except (ImportError, ValueError) as error:
         raise ConfigError(f"source {source.name!r}: {location} can't be opened: {error}") from None
+    except SERVER_ERRORS as error:
+        raise_if_refused(error, f"source {source.name!r}: {location}: {error}")
+        raise
     if kind == "directory":
         raise TableError(f"source {source.name!r}: no file {location}, but a folder; write {location.rstrip('/')}/*")
     if not files or kind is None:
@@ -188,7 +194,7 @@ def raise_if_refused(error: Exception, message: str) -> None:
         TableError: the server refuses. Retrying does not help.
     """
     status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in RETRIED_STATUS or isinstance(error, (ConnectionError, TimeoutError)):
+    if status in RETRIED_STATUS or isinstance(error, (ConnectionError, TimeoutError, httpx2.TransportError)):
         raise TransientError(message) from None
     if status is not None:
         raise TableError(f"{message}; mend the path or the access token") from None

@@ -494,3 +494,27 @@ def test_remote_file_is_fetched_once_and_not_again_by_a_delta(tmp_path: Path, hu
     )
     assert ingest(tmp_path, pool(HUB_PATH), batch_rows=3_000).kept.height == 20_003
     assert hub.bytes_sent["data/a.parquet"] - fetched <= size  # no more than its footer's block
+
+
+@pytest.mark.hub
+@pytest.mark.parametrize(("status", "error"), [(503, TransientError), (403, TableError)])
+def test_hub_that_does_not_list_its_files_is_an_error(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception]
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    config = pin_sources(IngestionConfig(sources=(pool(HUB_PATH),)))
+    hub.fail("tree", status=status, times=100)
+    hub.fail("paths-info", status=status, times=100)
+    with pytest.raises(error, match=rf"source 'pool': hf://datasets/owner/name@\w+/data/.*{status}"):
+        content_of_sources(config)
+
+
+@pytest.mark.hub
+def test_hub_that_is_gone_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    options = {"endpoint": "http://127.0.0.1:9", "token": "t", "skip_instance_cache": True}  # nobody listens at port 9
+    monkeypatch.setitem(fsspec.config.conf, "hf", options)
+    with pytest.raises(TransientError, match=r"owner/name at main: the Hub can't be reached \(ConnectError\)"):
+        pin_sources(IngestionConfig(sources=(pool(HUB_PATH),)))
+    with pytest.raises(TransientError, match=r"source 'pool': hf://"):
+        content_of_sources(IngestionConfig(sources=(pool(HUB_PATH),)))
