@@ -17,6 +17,7 @@ from limo_curation.deduplication.sketching import (
     BITMAP_WORDS,
     FACTOR,
     HALF,
+    ONE,
     Sketches,
     gram_keys,
     num_differing_bits,
@@ -24,10 +25,11 @@ from limo_curation.deduplication.sketching import (
 )
 from limo_curation.folding import Bytes, Hashes, Offsets
 
+NULS: Final = np.uint64(1 << 63)
 NO_BITS: Final = np.zeros(BITMAP_WORDS, np.uint64)
 SLACK: Final = 1e-9  # a similarity equal to the threshold counts, whatever the rounding of the bound
 
-Stamps = npt.NDArray[np.int64]
+States = npt.NDArray[np.int64]
 Sizes = npt.NDArray[np.int32]
 
 
@@ -42,33 +44,36 @@ class Pool(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for the n-grams of two texts. A slot of a table is in use where its stamp is the current one."""
+    """Room for the n-grams of two texts, each in a table with open addressing; 0 is a free slot."""
 
     codes: npt.NDArray[np.uint32]
     keys: Hashes
     table: Hashes
-    stamps: Stamps
-    other_table: Hashes
-    other_stamps: Stamps
-    state: Stamps
-    """The last stamp given; the text that is in `table` or -1, the number of its different n-grams, and its stamp."""
+    """The n-grams of one text."""
+    met: npt.NDArray[np.bool_]
+    """Which of them the other text has been found to hold."""
+    others: Hashes
+    """The n-grams that only the other text holds."""
+    state: States
+    """The text that is in `table` or -1, the bits of its slots' numbers, and the number of its different n-grams."""
 
 
 @compiled
 def make_scratch(longest: Scalar) -> Scratch:
     """Return room for texts of up to `longest` bytes."""
-    size = 16
-    while size < 2 * longest:
-        size *= 2
-    return Scratch(
-        np.empty(longest + 1, np.uint32),
-        np.empty(longest + 1, np.uint64),
-        np.empty(size, np.uint64),
-        np.zeros(size, np.int64),
-        np.empty(size, np.uint64),
-        np.zeros(size, np.int64),
-        np.array([0, -1, 0, 0]),
-    )
+    size = 1 << table_bits(longest)
+    codes, keys = np.empty(longest + 1, np.uint32), np.empty(longest + 1, np.uint64)
+    tables = np.empty(size, np.uint64), np.empty(size, np.bool_), np.empty(size, np.uint64)
+    return Scratch(codes, keys, *tables, np.array([-1, 0, 0]))
+
+
+@compiled
+def table_bits(count: Scalar) -> Scalar:
+    """Return the bits of the slots' numbers in a table that at most half fills with `count` n-grams."""
+    bits = 4
+    while 1 << bits < 2 * count:
+        bits += 1
+    return bits
 
 
 @compiled
@@ -108,56 +113,57 @@ def may_be_similar(sketches: Sketches, left: Scalar, right: Scalar, threshold: S
 def jaccard_similarity(pool: Pool, text: Scalar, other: Scalar, scratch: Scratch) -> Scalar:
     """Return the exact Jaccard similarity of two texts; cheapest where the first one stays the same for some calls."""
     state = scratch.state
-    if state[1] != text:
-        count = gram_keys(pool.data, pool.starts[text], pool.ends[text], pool.ngram_size, scratch.codes, scratch.keys)
-        state[0] += 1
-        state[1], state[2], state[3] = text, 0, state[0]
-        for place in range(count):
-            state[2] += put_new(scratch.keys[place], scratch.table, scratch.stamps, state[0])
+    if state[0] != text:
+        fill_table(pool, text, scratch)
     count = gram_keys(pool.data, pool.starts[other], pool.ends[other], pool.ngram_size, scratch.codes, scratch.keys)
-    state[0] += 1
-    num_shared = 0
-    num_union = state[2]
+    bits = state[1]
+    other_bits = table_bits(count)
+    scratch.met[: 1 << bits] = False
+    num_shared = num_unmatched = 0
     for place in range(count):
-        key = scratch.keys[place]
-        if put_new(key, scratch.other_table, scratch.other_stamps, state[0]):
-            if holds(key, scratch.table, scratch.stamps, state[3]):
-                num_shared += 1
-            else:
-                num_union += 1
-    return num_shared / num_union
+        key = nonzero(scratch.keys[place])
+        slot = find_slot(key, scratch.table, bits)
+        if scratch.table[slot] == key:
+            num_shared += not scratch.met[slot]
+            scratch.met[slot] = True
+            continue
+        if num_unmatched == 0:
+            scratch.others[: 1 << other_bits] = 0
+        slot = find_slot(key, scratch.others, other_bits)
+        num_unmatched += scratch.others[slot] == 0
+        scratch.others[slot] = key
+    return num_shared / (state[2] + num_unmatched)
 
 
 @compiled
-def put_new(key: Scalar, table: Hashes, stamps: Stamps, stamp: Scalar) -> bool:
-    """Put an n-gram into a table, and return whether it was not in it."""
-    mask = np.uint64(len(table) - 1)
-    slot = home(key) & mask
-    while stamps[slot] == stamp:
-        if table[slot] == key:
-            return False
-        slot = (slot + np.uint64(1)) & mask
-    stamps[slot] = stamp
-    table[slot] = key
-    return True
+def fill_table(pool: Pool, text: Scalar, scratch: Scratch) -> None:
+    """Put the n-grams of a text into the table."""
+    count = gram_keys(pool.data, pool.starts[text], pool.ends[text], pool.ngram_size, scratch.codes, scratch.keys)
+    bits = table_bits(count)
+    scratch.table[: 1 << bits] = 0
+    num_unique = 0
+    for place in range(count):
+        key = nonzero(scratch.keys[place])
+        slot = find_slot(key, scratch.table, bits)
+        num_unique += scratch.table[slot] == 0
+        scratch.table[slot] = key
+    scratch.state[0], scratch.state[1], scratch.state[2] = text, bits, num_unique
 
 
 @compiled
-def holds(key: Scalar, table: Hashes, stamps: Stamps, stamp: Scalar) -> bool:
-    """Return whether an n-gram is in a table."""
-    mask = np.uint64(len(table) - 1)
-    slot = home(key) & mask
-    while stamps[slot] == stamp:
-        if table[slot] == key:
-            return True
-        slot = (slot + np.uint64(1)) & mask
-    return False
+def find_slot(key: Scalar, table: Hashes, bits: Scalar) -> Scalar:
+    """Return the slot that holds an n-gram, or the free one where it would stand."""
+    slot = key >> np.uint64(64 - bits)
+    mask = np.uint64((1 << bits) - 1)
+    while table[slot] != key and table[slot] != 0:
+        slot = (slot + ONE) & mask
+    return slot
 
 
 @compiled
-def home(key: Scalar) -> Scalar:
-    """Return where the search for an n-gram begins."""
-    return ((key ^ (key >> HALF)) * FACTOR) >> HALF
+def nonzero(key: Scalar) -> Scalar:
+    """Return the fingerprint of an n-gram, and for that of NUL characters, 0, one that no n-gram of ASCII has."""
+    return key if key != 0 else NULS
 
 
 @compiled
