@@ -110,7 +110,9 @@ def comparison_texts(texts: pl.Series) -> pl.Series:
         latex = latex.str.replace_all(pattern, spelling)
     folded = put_back(folded, has_commands, fold_spaces(latex))
     has_formulas = folded.str.contains("$", literal=True).fill_null(value=False)
-    formulas = folded.filter(has_formulas).str.replace_all(r" ?\$(?: ?\$)* ?", "$$")
+    formulas = folded.filter(has_formulas).str.replace_many([" $ ", " $", "$ "], ["$"] * 3, leftmost=True)
+    has_runs = formulas.str.contains("$$", literal=True)
+    formulas = put_back(formulas, has_runs, formulas.filter(has_runs).str.replace_all(r"\$+", "$$"))
     folded = put_back(folded, has_formulas, formulas)
     unspaced = folded.filter(is_wide).str.replace_all(r" ?(\p{Han}) ?", "$1")
     return put_back(folded, is_wide, unspaced).str.strip_chars()
@@ -118,7 +120,10 @@ def comparison_texts(texts: pl.Series) -> pl.Series:
 
 def fold_spaces(texts: pl.Series) -> pl.Series:
     """Return texts with each run of white space as one space."""
-    return texts.str.replace_all(r"[ \t\n]{2,}|[\t\n]", " ")
+    is_loose = pl.Series(values=[False], dtype=pl.Boolean).new_from_index(0, texts.len())
+    for space in ("\n", "\t", "  "):  # looking for each of them is faster than for all in one expression
+        is_loose |= texts.str.contains(space, literal=True).fill_null(value=False)
+    return put_back(texts, is_loose, texts.filter(is_loose).str.replace_all(r"[ \t\n]{2,}|[\t\n]", " "))
 
 
 def put_back(texts: pl.Series, mask: pl.Series, changed: pl.Series) -> pl.Series:
