@@ -23,6 +23,7 @@ from limo_curation.deduplication.similarity import (
 )
 from limo_curation.deduplication.sketching import make_sketches
 from limo_curation.folding import Texts, fold, texts_of
+from limo_curation.masking import mask
 from limo_curation.numerals import number_fingerprints
 from limo_curation.problem_config import DeduplicationConfig
 
@@ -59,7 +60,11 @@ def duplicate_pairs(texts: Sequence[str], *, config: DeduplicationConfig | None 
     left, right, jaccard = similar_pairs(folded, distinct, config)
     same = numbers[left] == numbers[right]
     similar = pairs_frame(left, right, jaccard, np.where(same, "near", "variant"))
-    return pl.concat([exact, similar]).sort("a", "b")
+    left, right, jaccard = similar_pairs(mask(folded, numbers_only=True), distinct, config)
+    other = numbers[left] != numbers[right]
+    masked = pairs_frame(left[other], right[other], jaccard[other], np.full(int(other.sum()), "variant"))
+    masked = masked.join(similar, on=["a", "b"], how="anti")
+    return pl.concat([exact, similar, masked]).sort("a", "b")
 
 
 def first_copies(folded: Texts) -> Indices:
