@@ -69,20 +69,24 @@ def test_deployment_runs_a_flow_that_exists_with_a_preset_that_loads(deployment:
 
     assert flow.name == "curate"
     assert set(deployment["parameters"]) <= set(signature(flow.fn).parameters)
-    assert load_config(deployment["parameters"]["profile"]).profile == deployment["name"]
+    profile = "full" if deployment["name"] == "delta" else deployment["name"]
+    assert load_config(deployment["parameters"]["profile"]).profile == profile
 
 
-def test_every_preset_has_a_deployment() -> None:
-    assert {path.stem for path in PRESETS_FOLDER.glob("*.toml")} == {deployment["name"] for deployment in DEPLOYMENTS}
+def test_every_preset_has_a_deployment_and_full_a_second_one() -> None:
+    presets = {path.stem for path in PRESETS_FOLDER.glob("*.toml")}
+    assert presets | {"delta"} == {deployment["name"] for deployment in DEPLOYMENTS}
 
 
-def test_only_full_has_a_schedule_and_its_hours_have_a_timezone() -> None:
+def test_full_runs_once_a_week_and_delta_on_the_other_nights() -> None:
     schedules = {deployment["name"]: deployment["schedules"] for deployment in DEPLOYMENTS if deployment["schedules"]}
 
-    assert set(schedules) == {"full"}
-    (weekly,) = schedules["full"]
-    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", weekly["cron"])  # one minute of one weekday
+    assert set(schedules) == {"full", "delta"}
+    (weekly,), (nightly,) = schedules["full"], schedules["delta"]
+    assert re.fullmatch(r"\d+ \d+ \* \* 0", weekly["cron"])  # one minute of one weekday
+    assert re.fullmatch(r"\d+ \d+ \* \* 1-6", nightly["cron"])
     assert weekly["timezone"]
+    assert nightly["timezone"]
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=name_of)
@@ -216,10 +220,10 @@ def test_deploying_again_changes_nothing_but_the_time(prefect: Prefect) -> None:
     assert prefect.deployments() == before
     assert set(before) == {deployment["name"] for deployment in DEPLOYMENTS}
     assert {deployment["work_pool_name"] for deployment in before.values()} == {"cpu"}
-    (weekly,) = before["full"]["schedules"]
-    assert weekly["schedule"]["cron"] == "0 2 * * 0"
-    assert weekly["schedule"]["timezone"] == "UTC"
-    assert [name for name, deployment in before.items() if deployment["schedules"]] == ["full"]
+    (weekly,), (nightly,) = before["full"]["schedules"], before["delta"]["schedules"]
+    assert (weekly["schedule"]["cron"], nightly["schedule"]["cron"]) == ("0 2 * * 0", "0 2 * * 1-6")
+    assert {schedule["schedule"]["timezone"] for schedule in (weekly, nightly)} == {"UTC"}
+    assert {name for name, deployment in before.items() if deployment["schedules"]} == {"full", "delta"}
 
 
 @pytest.mark.prefect
