@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from limo_curation.compiled import Scalar, compiled
-from limo_curation.deduplication.sketching import NO_KEY, Sketches
+from limo_curation.deduplication.sketching import NO_KEY, SLACK, Sketches
 
 KEYS_PER_PART: Final = 2_048  # ours: a part's table then fits into a core's first cache
 NO_BUCKET: Final = -1
@@ -133,3 +133,41 @@ def shelve(place: Scalar, buckets: Buckets, sketches: Sketches, shelves: Shelves
             shelves.places[end, 1] = sketches.counts[place]
             shelves.places[end, 2] = sketches.bits[place]
             shelves.ends[bucket] = end + 1
+
+
+@compiled
+def sizes_may_be_similar(sketches: Sketches, left: Scalar, right: npt.NDArray[np.int32], threshold: Scalar) -> bool:
+    """Return whether the sizes of a text at a place, and of another on its shelf, leave it open that they are similar.
+
+    Two bitmaps differ in at least as many bits as one has more than the other.
+    """
+    bound = (1 - threshold) / (1 + threshold)
+    return abs(sketches.bits[left] - right[2]) <= bound * (sketches.counts[left] + right[1]) + SLACK
+
+
+@compiled
+def find_candidates(
+    place: Scalar,
+    buckets: Buckets,
+    sketches: Sketches,
+    shelves: Shelves,
+    threshold: Scalar,
+    seen: npt.NDArray[np.int32],
+    candidates: npt.NDArray[np.int32],
+) -> Scalar:
+    """Write the kept texts that share a bucket with a text and have about its size; return how many they are."""
+    count = 0
+    for band in range(len(buckets)):
+        bucket = buckets[band, place]
+        if bucket == NO_BUCKET:
+            continue
+        for entry in range(shelves.starts[bucket], shelves.ends[bucket]):
+            candidate = shelves.places[entry, 0]
+            is_new = seen[candidate] != place
+            seen[candidate] = place
+            if is_new and sizes_may_be_similar(sketches, place, shelves.places[entry], threshold):
+                if count == len(candidates):
+                    return count
+                candidates[count] = candidate
+                count += 1
+    return count

@@ -125,8 +125,8 @@ def put(batch: Batch, spill: Spill, settings: Settings) -> None:
     folded = fold(batch.texts)
     numbers = number_fingerprints(folded) if settings.same_numbers else np.zeros(len(folded), np.uint64)
     bits = (spill.num_partitions - 1).bit_length()
-    partitions = (numbers >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(len(folded), np.int64)
-    order = np.argsort(partitions, kind="stable")
+    partitions = (numbers >> np.uint64(64 - bits)).astype(np.uint16) if bits else np.zeros(len(folded), np.uint16)
+    order = np.argsort(partitions, kind="stable")  # of 16-bit numbers: a radix sort
     records = np.empty(len(order), RECORD)
     records["numbers"] = numbers[order]
     records["name"] = batch.names[order]

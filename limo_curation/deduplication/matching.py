@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from limo_curation.compiled import Scalar, compiled
-from limo_curation.deduplication.banding import NO_BUCKET, Buckets, make_shelves, share_buckets, shelve
+from limo_curation.deduplication.banding import Buckets, find_candidates, make_shelves, share_buckets, shelve
 from limo_curation.deduplication.similarity import (
     Pool,
     Scratch,
@@ -24,7 +24,6 @@ from limo_curation.deduplication.similarity import (
     jaccard_similarity,
     make_scratch,
     may_be_similar,
-    sizes_may_be_similar,
     sketch_text,
 )
 from limo_curation.deduplication.sketching import Sketches, band_key, make_sketches, sign
@@ -215,6 +214,7 @@ def choose_in_large_group(
     twins = find_twins(pool, group, sketches)
     shelves = make_shelves(buckets, num_buckets)
     seen = np.zeros(len(group), np.int32)
+    candidates = np.empty(MAX_CANDIDATES, np.int32)
     num_compared = num_capped = 0
     for place in range(len(group)):
         text = group[place]
@@ -223,27 +223,16 @@ def choose_in_large_group(
             continue
         best = -1
         best_jaccard = 0.0
-        num_candidates = 0
-        for band in range(num_bands):
-            bucket = buckets[band, place]
-            if bucket == NO_BUCKET or num_candidates > MAX_CANDIDATES:
-                continue
-            for entry in range(shelves.starts[bucket], shelves.ends[bucket]):
-                candidate = shelves.places[entry, 0]
-                if not sizes_may_be_similar(sketches, place, shelves.places[entry], pool.threshold):
-                    continue
-                if seen[candidate] == place:
-                    continue
-                seen[candidate] = place
-                num_candidates += 1
-                if may_be_similar(sketches, place, candidate, pool.threshold):
-                    num_compared += 1
-                    similarity = jaccard_similarity(pool, text, group[candidate], scratch)
-                    is_best = similarity > best_jaccard or (similarity == best_jaccard and candidate < best)
-                    if similarity >= pool.threshold and is_best:
-                        best = candidate
-                        best_jaccard = similarity
-        num_capped += num_candidates > MAX_CANDIDATES
+        num_candidates = find_candidates(place, buckets, sketches, shelves, pool.threshold, seen, candidates)
+        for candidate in candidates[:num_candidates]:
+            if may_be_similar(sketches, place, candidate, pool.threshold):
+                num_compared += 1
+                similarity = jaccard_similarity(pool, text, group[candidate], scratch)
+                is_best = similarity > best_jaccard or (similarity == best_jaccard and candidate < best)
+                if similarity >= pool.threshold and is_best:
+                    best = candidate
+                    best_jaccard = similarity
+        num_capped += num_candidates == MAX_CANDIDATES
         if best >= 0:
             settle(text, group[best], best_jaccard, choices)
         else:

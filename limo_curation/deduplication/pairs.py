@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from limo_curation.compiled import Scalar, compiled
-from limo_curation.deduplication.banding import NO_BUCKET, make_shelves, shelve
+from limo_curation.deduplication.banding import find_candidates, make_shelves, shelve
 from limo_curation.deduplication.matching import Indices, band_group, longest_text
 from limo_curation.deduplication.signatures import optimal_bands
 from limo_curation.deduplication.similarity import (
@@ -18,7 +18,6 @@ from limo_curation.deduplication.similarity import (
     jaccard_similarity,
     make_scratch,
     may_be_similar,
-    sizes_may_be_similar,
     sketch_text,
 )
 from limo_curation.deduplication.sketching import make_sketches
@@ -117,23 +116,15 @@ def compare_by_band(
     buckets, num_buckets = band_group(pool, rows, num_bands, rows_per_band, sketches, scratch)
     shelves = make_shelves(buckets, num_buckets)
     seen = np.zeros(len(rows), np.int32)
+    candidates = np.empty(len(rows), np.int32)
     places, jaccard, count = np.empty((16, 2), np.int64), np.empty(16, np.float64), 0
     for place in range(len(rows)):
-        for band in range(num_bands):
-            bucket = buckets[band, place]
-            if bucket == NO_BUCKET:
-                continue
-            for entry in range(shelves.starts[bucket], shelves.ends[bucket]):
-                other = shelves.places[entry, 0]
-                if seen[other] == place or not sizes_may_be_similar(
-                    sketches, place, shelves.places[entry], pool.threshold
-                ):
-                    continue
-                seen[other] = place
-                if may_be_similar(sketches, place, other, pool.threshold):
-                    similarity = jaccard_similarity(pool, rows[place], rows[other], scratch)
-                    if similarity >= pool.threshold:
-                        places, jaccard, count = add_pair(places, jaccard, count, other, place, similarity)
+        num_candidates = find_candidates(place, buckets, sketches, shelves, pool.threshold, seen, candidates)
+        for other in candidates[:num_candidates]:
+            if may_be_similar(sketches, place, other, pool.threshold):
+                similarity = jaccard_similarity(pool, rows[place], rows[other], scratch)
+                if similarity >= pool.threshold:
+                    places, jaccard, count = add_pair(places, jaccard, count, other, place, similarity)
         shelve(place, buckets, sketches, shelves)
     return places[:count], jaccard[:count]
 

@@ -18,6 +18,7 @@ from limo_curation.deduplication.sketching import (
     FACTOR,
     HALF,
     ONE,
+    SLACK,
     Sketches,
     gram_keys,
     num_differing_bits,
@@ -27,10 +28,8 @@ from limo_curation.folding import Bytes, Hashes, Offsets
 
 NULS: Final = np.uint64(1 << 63)
 NO_BITS: Final = np.zeros(BITMAP_WORDS, np.uint64)
-SLACK: Final = 1e-9  # a similarity equal to the threshold counts, whatever the rounding of the bound
 
 States = npt.NDArray[np.int64]
-Sizes = npt.NDArray[np.int32]
 
 
 class Pool(NamedTuple):
@@ -89,16 +88,6 @@ def sketch_text(pool: Pool, text: Scalar, place: Scalar, sketches: Sketches, scr
     sketches.bits[place] = num_differing_bits(sketches.bitmaps[place], NO_BITS, 64 * BITMAP_WORDS)
     sketches.hashes[place] = whole
     return count
-
-
-@compiled
-def sizes_may_be_similar(sketches: Sketches, left: Scalar, right: Sizes, threshold: Scalar) -> bool:
-    """Return whether the sizes of a text at a place, and of another on its shelf, leave it open that they are similar.
-
-    Two bitmaps differ in at least as many bits as one has more than the other.
-    """
-    bound = (1 - threshold) / (1 + threshold)
-    return abs(sketches.bits[left] - right[2]) <= bound * (sketches.counts[left] + right[1]) + SLACK
 
 
 @compiled

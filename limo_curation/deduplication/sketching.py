@@ -29,6 +29,7 @@ TOP_BIT: Final = np.uint64(55)  # leaves 9 bits: a place in the bitmap
 WORD_BITS: Final = np.uint64(63)
 ONE: Final = np.uint64(1)
 LOW_HALF: Final = np.uint64(0xFFFFFFFF)
+SLACK: Final = 1e-9  # a similarity equal to the threshold counts, whatever the rounding of the bound
 EMPTY_BIN: Final = np.uint32(0xFFFFFFFF)
 NO_KEY: Final = np.uint32(0)  # of a band whose bins are all empty: it says nothing about a text
 M1: Final = np.uint64(0x5555555555555555)
