@@ -38,8 +38,9 @@ USUAL_PEERS: Final = ("rensa words", "rensa 5-grams", "datasketch 5-grams", "dat
 SAMPLES: Final = {100_000: 20_000, 1_000_000: 10_000}  # rows whose true pairs are sought; of larger pools OTHER_SAMPLES
 OTHER_SAMPLES: Final = 2_000
 MAX_JUDGED_ROWS: Final = 20_000_000  # of larger pools only speed and memory are measured
-MAX_BARE_ROWS: Final = 20_000_000  # texts of larger pools are not held in memory: only the stage is measured
-QUICK_PEER_ROWS: Final = 20_000
+# larger pools are not measured in a mode: their texts are not held in memory, and a blind search is one large group
+MAX_ROWS: Final = {"decision": 20_000_000, "blind": 1_000_000, "stage": 1_000_000_000}
+QUICK_PEER_ROWS: Final = 10_000
 BARE_MODES: Final = ("decision", "blind")
 GIB: Final = 1 << 30
 
@@ -100,7 +101,7 @@ def measure_ours(store: Store, rows: int, *, threads: int, timeout: float) -> di
     """Run ours in all modes on one pool, and print a line for each."""
     make_pool(store, rows)
     figures: dict[str, Any] = {}
-    for mode in (*BARE_MODES, "stage") if rows <= MAX_BARE_ROWS else ("stage",):
+    for mode in (mode for mode in (*BARE_MODES, "stage") if rows <= MAX_ROWS[mode]):
         figures[mode] = run_ours(mode, rows, store, threads=threads, timeout=timeout)
         if mode == "stage":
             artifact = Artifact.model_validate(figures[mode].pop("artifact"))

@@ -200,7 +200,7 @@ def daft_words() -> Deduplicate:
 
 
 PEERS = {
-    "rensa words": Peer(("rensa==0.5.0",), rensa_words, 10_000_000),
+    "rensa words": Peer(("rensa==0.5.0",), rensa_words, 1_000_000),
     "rensa 5-grams": Peer(("rensa==0.5.0",), rensa_5grams, 1_000_000),
     "datasketch 5-grams": Peer(("datasketch==2.0.0",), datasketch_5grams, 100_000),
     "datatrove words": Peer(("datatrove[processing]==0.10.1", "spacy", "nltk"), datatrove_words, 100_000),

@@ -43,7 +43,7 @@ def test_our_own_runs_are_measured_and_judged(tmp_path: Path) -> None:
     figures = measure_ours(Store(str(tmp_path)), 3_000, threads=2, timeout=300)
 
     assert set(figures) == {"decision", "blind", "stage"}
-    assert figures["stage"]["recall"] > 0.999
+    assert figures["stage"]["recall"] > 0.995
     assert figures["stage"]["renumbered_removed_for_other_numbers"] == 0.0
     assert figures["stage"]["lowest_jaccard"] >= 0.7
     assert figures["decision"]["num_removed"] == round(3_000 * figures["stage"]["removed_share"])
