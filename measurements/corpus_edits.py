@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from limo_curation.compiled import compiled
+from limo_curation.number_words import NUMBER_WORDS
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -33,6 +34,13 @@ LATEX: Final = 11
 ADDED_WORDS: Final = np.frombuffer(b"exactlyalsonowthenreallypleaseonlythere", np.uint8)
 ADDED_STARTS: Final = np.array([0, 7, 11, 14, 18, 24, 30, 34, 39])
 FRAC: Final = np.frombuffer(b"\\frac", np.uint8)
+
+BYTE: Final = np.uint64(8)
+SEVEN_BYTES: Final = np.uint64(56)
+# words of up to eight letters as numbers, a longer one with its first letters mixed in; typos make no longer ones
+NUMBER_WORD_KEYS: Final = np.array(
+    [int.from_bytes(word.encode()) for word in NUMBER_WORDS if len(word) <= 8], np.uint64
+)
 
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's increment and factors
 MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
@@ -56,9 +64,26 @@ def edit(buffers: npt.NDArray[np.uint8], length: int, seed: Any) -> int:
         new_length = change(buffers[0], length, buffers[1], pick(state, NUM_CHANGES), state)
         if new_length == length and starts_equal(buffers[0], buffers[1], length):  # no LaTeX or no comma to change
             new_length = change(buffers[0], length, buffers[1], DROP_LETTER, state)
-        length = new_length
-        buffers[0, :length] = buffers[1, :length]
+        if not has_number_word(buffers[1], new_length):
+            length = new_length
+            buffers[0, :length] = buffers[1, :length]
     return length
+
+
+@compiled
+def has_number_word(text: Bytes, length: int) -> bool:
+    """Return whether a number word stands in the text: "then" becomes "ten" by a typo, and asks something else."""
+    word = np.uint64(0)
+    for place in range(length + 1):
+        letter = np.uint64(text[place] | 32) if place < length else np.uint64(0)
+        if 97 <= letter <= 122:
+            word = (word << BYTE) ^ (word >> SEVEN_BYTES) ^ letter
+        elif word != 0:
+            for number in NUMBER_WORD_KEYS:
+                if word == number:
+                    return True
+            word = np.uint64(0)
+    return False
 
 
 @compiled

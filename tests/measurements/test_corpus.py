@@ -85,6 +85,12 @@ def test_copies_are_equal_and_edits_keep_the_numbers(pool: pl.DataFrame) -> None
     assert edits.select((pl.col("question") != pl.col("original")).mean()).item() > 0.95
 
 
+def test_no_typo_makes_a_number_word(pool: pl.DataFrame) -> None:
+    words = pool["question"].str.to_lowercase().str.extract_all("[a-z]+").explode().unique()
+
+    assert set(words) & set(NUMBER_WORDS) == set()
+
+
 def test_renumbered_problems_keep_the_words_and_change_a_number(pool: pl.DataFrame) -> None:
     renumbered = pool.filter(pl.col("kind") == "renumbered").with_columns(
         pl.col("question", "original").str.replace_all(NUMBER, "#").name.suffix("_words")
