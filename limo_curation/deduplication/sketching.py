@@ -120,7 +120,7 @@ def gram_keys(data: Bytes, start: Scalar, end: Scalar, size: Scalar, codes: Any,
 def key_of(codes: Any, first: Scalar, length: Scalar, size: Scalar) -> Scalar:
     """Return the fingerprint of the n-gram of `length` characters that begins at `first`."""
     packed = np.uint64(0)
-    hashed = np.uint64(length)
+    hashed = np.uint64(length + 1)  # not 0, which five NUL characters have
     is_ascii = size <= 8 and length == size
     for place in range(first, first + length):
         code = np.uint64(codes[place])
