@@ -1,23 +1,42 @@
-"""Novelty: problems on a common template (the same words with other numbers) teach one solving pattern again and again.
+"""Novelty: problems on a common template teach one solving pattern again and again.
 
-"Ann has 3 apples and buys 5."   "Ann has 70 apples and buys 41."   one template: "ann has # apples and buys #."
+"Ann has 3 apples and buys 5."   "Bob has 70 apples and buys 41."   one template: "@ has # apples and buys #."
+
+A problem's template is its text with numbers, units and given names masked (`masking.py`). The pool is gone through
+twice: once for the templates, of which ten bytes a row are held, and once to write, part by part.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import importlib
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, Final, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from limo_curation.digests import frame_digest
+from limo_curation.folding import Texts, fold, texts_of
 from limo_curation.ledger import DropRule, apply_rules
+from limo_curation.masking import mask
 from limo_curation.problem_config import NoveltyConfig
-from limo_curation.stage import StageMetrics, StageWriter, TableStage
+from limo_curation.stage import InputPart, StageMetrics, StageWriter, TableStage
 from limo_curation.store import Artifact, Store, content_ids
 from limo_curation.tables import CLUSTERED, TEMPLATED
 
+arrow: Any = importlib.import_module("pyarrow")  # ships no types
+
 DROP_REASONS: Final = ("common_template",)
-NUMBER: Final = r"\d+(?:[.,]\d+)*"
 NUM_SIBLINGS: Final = 3  # named as evidence
+HEX_DIGITS: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
+SIBLINGS: Final = pl.Schema({"high": pl.UInt64, "low": pl.UInt16, "siblings": pl.String})
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def count_templates(problems: Artifact, *, config: NoveltyConfig, store: Store, out: StageWriter) -> StageMetrics:
@@ -25,37 +44,136 @@ def count_templates(problems: Artifact, *, config: NoveltyConfig, store: Store, 
 
     Drop reason: `common_template`; value is the template's count, evidence three problems on it.
     """
-    rows = store.scan(problems, CLUSTERED)
-    counts = (
-        rows.select("problem_id", template_id=template_ids(pl.col("question")))
-        .group_by("template_id")
-        .agg(
-            template_count=pl.len().cast(pl.Int64),
-            siblings=pl.col("problem_id").bottom_k(NUM_SIBLINGS).sort().str.join(", "),
+    del store
+    parts = out.input_parts()
+    num_threads = config.num_threads or len(os.sched_getaffinity(0))
+    templates = out.checkpoint("templates", lambda: read_templates(parts, problems.rows, out, num_threads))
+    counts = templates["count"].to_numpy()
+    limit = most_common_allowed(counts, config)
+    siblings = out.checkpoint("siblings", lambda: find_siblings(parts, templates, limit, out))
+    out.progress.start(problems.rows, step="writing")
+
+    def write(part: InputPart) -> None:
+        marks = templates.slice(part.start, part.rows).join(
+            siblings, on=["high", "low"], how="left", maintain_order="left"
         )
-        .collect(engine="streaming")
+        places = marks.select("count", "siblings", place=pl.int_range(pl.len()))
+        depends_on = f"{frame_digest(places)} {limit}"
+        if out.find_part(part.start, part.stop, depends_on=depends_on) is None:
+            rows = out.scan_part(part).collect().with_columns(template_columns(marks))
+            kept, dropped = apply_rules(rows, stage="novelty", rules=[common_template_rule(limit)])
+            out.write_part(part.start, part.stop, kept.select(list(TEMPLATED.columns)), dropped, depends_on=depends_on)
+        out.progress.advance(part.rows)
+
+    run_all(write, parts, num_threads)
+    sizes = np.bincount(counts)
+    return {"num_templates": float(sum(number // size for size, number in enumerate(sizes) if number))}
+
+
+def run_all(work: Callable[[Item], Result], items: Iterable[Item], num_threads: int) -> list[Result]:
+    """Return the results of work on items, in order; after an error what is not begun is not done."""
+    with ThreadPoolExecutor(num_threads) as pool:
+        futures = [pool.submit(copy_context().run, work, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+# -- templates ---------------------------------------------------------------------------------------------------------
+
+
+def read_templates(parts: list[InputPart], num_rows: int, out: StageWriter, num_threads: int) -> pl.DataFrame:
+    """Return each row's template, as the two halves `high` and `low` of its id, and the `count` of rows on it."""
+    out.progress.start(num_rows, step="masking")
+
+    def read(part: InputPart) -> pl.DataFrame:
+        ids = template_ids(out.scan_part(part).select("question").collect().to_series())
+        out.progress.advance(part.rows)
+        return halves_of(ids)
+
+    found = [halves_of(pl.Series([], dtype=pl.String)), *run_all(read, parts, num_threads)]
+    return pl.concat(found).with_columns(count=pl.len().over("high", "low").cast(pl.UInt32))
+
+
+def template_ids(questions: pl.Series) -> pl.Series:
+    """Return the identity of each question's template: a digest of its masked text, 20 hex digits."""
+    masked = series_of(mask(fold(texts_of(questions), keep_case=True)))
+    return masked.to_frame("masked").select(template_id=content_ids(pl.col("masked"))).to_series()
+
+
+def series_of(texts: Texts) -> pl.Series:
+    """Return texts as a Polars column of strings."""
+    buffers = arrow.py_buffer(texts.offsets), arrow.py_buffer(texts.data)
+    return pl.Series(arrow.LargeStringArray.from_buffers(len(texts), *buffers))
+
+
+def halves_of(ids: pl.Series) -> pl.DataFrame:
+    """Return ids of 20 hex digits as numbers of 64 and 16 bits."""
+    return ids.to_frame("id").select(
+        high=pl.col("id").str.slice(0, 16).str.to_integer(base=16, dtype=pl.UInt64),
+        low=pl.col("id").str.slice(16).str.to_integer(base=16, dtype=pl.UInt16),
     )
-    limit = config.max_template_count
-    rule = DropRule(
+
+
+def ids_of(halves: pl.DataFrame) -> pl.Series:
+    """Return the ids that `halves_of` has made numbers of."""
+    high = halves["high"].to_numpy().astype(">u8").view(np.uint8).reshape(-1, 8)
+    low = halves["low"].to_numpy().astype(">u2").view(np.uint8).reshape(-1, 2)
+    data = np.concatenate([high, low], axis=1)
+    digits = np.stack([HEX_DIGITS[data >> 4], HEX_DIGITS[data & 15]], axis=2)
+    return series_of(Texts(digits.reshape(-1), np.arange(len(data) + 1, dtype=np.int64) * 20))
+
+
+def template_columns(marks: pl.DataFrame) -> list[pl.Series]:
+    """Return the columns of a part's templates, and the siblings for the ledger."""
+    return [
+        ids_of(marks).alias("template_id"),
+        marks["count"].cast(pl.Int64).alias("template_count"),
+        marks["siblings"],
+    ]
+
+
+# -- what is too common ------------------------------------------------------------------------------------------------
+
+
+def most_common_allowed(counts: npt.NDArray[np.uint32], config: NoveltyConfig) -> int:
+    """Return the count from which on, exclusive, a template is too common.
+
+    Args:
+        counts: of each problem, how many are on its template.
+        config: the limits.
+    """
+    if config.max_template_percentile is None or not len(counts):
+        return config.max_template_count
+    size = np.quantile(counts, config.max_template_percentile / 100, method="inverted_cdf")
+    return min(config.max_template_count, int(size))
+
+
+def common_template_rule(limit: int) -> DropRule:
+    """Return the rule that drops the problems on templates that are too common."""
+    return DropRule(
         "common_template",
         pl.col("template_count") > limit,
         pl.col("template_count"),
         float(limit),
         pl.format("on the same template: {}", "siblings"),
     )
-    step = out.plan.part_rows
-    for start in range(0, problems.rows, step):
-        part = rows.slice(start, step).with_columns(template_id=template_ids(pl.col("question"))).collect()
-        part = part.join(counts, on="template_id", how="left", maintain_order="left")
-        kept, dropped = apply_rules(part, stage="novelty", rules=[rule])
-        out.write(kept.select(list(TEMPLATED.columns)), dropped)
-    return {"num_templates": float(counts.height)}
 
 
-def template_ids(question: pl.Expr) -> pl.Expr:
-    """Return the identity of a question's template: lower case, white space folded, every number masked."""
-    masked = question.str.to_lowercase().str.replace_all(NUMBER, "#").str.replace_all(r"\s+", " ").str.strip_chars()
-    return content_ids(masked)
+def find_siblings(parts: list[InputPart], templates: pl.DataFrame, limit: int, out: StageWriter) -> pl.DataFrame:
+    """Return the ids of some problems on each template that is too common, the least ones, parted by commas."""
+    common = pl.DataFrame(schema=SIBLINGS)
+    for part in parts:
+        marks = templates.slice(part.start, part.rows)
+        is_common = marks["count"] > limit
+        if is_common.any():
+            ids = out.scan_part(part).select("problem_id").collect().to_series().filter(is_common)
+            rows = marks.filter(is_common).select("high", "low", siblings=ids)
+            common = pl.concat([common, rows]).group_by("high", "low").agg(pl.col("siblings").bottom_k(NUM_SIBLINGS))
+            common = common.explode("siblings", keep_nulls=False, empty_as_null=False)
+    return common.group_by("high", "low").agg(pl.col("siblings").sort().str.join(", ")).sort("high", "low")
 
 
 NOVELTY: Final = TableStage("novelty", CLUSTERED, TEMPLATED, DROP_REASONS, count_templates)

@@ -140,9 +140,18 @@ class DecontaminationConfig(StageConfig):
 
 
 class NoveltyConfig(StageConfig):
-    """Problems on common templates (the same words with other numbers) are dropped; the number is ours."""
+    """Problems on common templates (the same words with other numbers, units and names) are dropped (ours)."""
 
     max_template_count: Count = 20
+    """Problems of the pool on one template; of larger templates all are dropped."""
+    max_template_percentile: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Percentile of the problems by the size of their template: 99 drops the at most 1 % on the largest ones."""
+    num_threads: Count | None = None
+    """None: one for each core."""
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return the settings without threads, which do not change the result."""
+        return self.model_dump(mode="json", exclude={"num_threads"})
 
 
 class DomainsConfig(StageConfig):
