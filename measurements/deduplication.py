@@ -77,9 +77,10 @@ def run(command: Sequence[str | Path], *, timeout: float) -> dict[str, Any]:
 
 def run_peer(name: str, rows: int, store: Store, folder: Path, *, timeout: float) -> tuple[dict[str, Any], Flags]:
     """Run a peer on the first rows of the pool and return its figures and what it removed."""
-    texts = folder / f"texts-{rows}.txt"
+    pool = make_pool(store, rows)
+    texts = folder / f"texts-{pool.key}.txt"
     if not texts.exists():
-        write_texts(store, make_pool(store, rows), texts)
+        write_texts(store, pool, texts)
     python = environment_of(PEERS[name].packages, folder / "environments")
     with tempfile.TemporaryDirectory() as temporary:
         removed = Path(temporary) / "removed.txt"

@@ -6,6 +6,7 @@ and a large one begins with the parts of a small one.
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import Field
 from limo_curation.errors import TableError
 from limo_curation.plan import StageMetrics, TableStage, plan_stage
 from limo_curation.problem_config import StageConfig
+from limo_curation.provenance import digest_of_files
 from limo_curation.runner import run_stage
 from limo_curation.stage import StageWriter
 from limo_curation.store import Artifact, Store
@@ -34,12 +36,12 @@ class PoolConfig(StageConfig):
 def fill_pool(*, config: PoolConfig, store: Store, out: StageWriter) -> StageMetrics:
     """Write the generated problems, a part for each 100,000 of them, and beside the parts the truth about the rows."""
     grammar = read_grammar()
-    truth_folder = Path(store.root) / "truth" / str(config.pool_seed)
-    truth_folder.mkdir(parents=True, exist_ok=True)
+    folder = truth_folder(store, config.pool_seed)
+    folder.mkdir(parents=True, exist_ok=True)
     for start in range(0, config.rows, PART_ROWS):
         stop = min(start + PART_ROWS, config.rows)
-        depends_on = f"{config.pool_seed}:{start}:{stop}"
-        file = truth_folder / f"{start:010d}-{stop:010d}.parquet"
+        depends_on = f"{generator_digest()}:{config.pool_seed}:{start}:{stop}"
+        file = folder / f"{start:010d}-{stop:010d}.parquet"
         if file.exists() and out.find_part(start, stop, depends_on=depends_on) is not None:
             continue
         problems, truth = generate(start, stop, seed=config.pool_seed, grammar=grammar)
@@ -51,14 +53,26 @@ def fill_pool(*, config: PoolConfig, store: Store, out: StageWriter) -> StageMet
 POOL: Final = TableStage("pool", None, SCREENED, (), fill_pool)
 
 
+@functools.cache
+def generator_digest() -> str:
+    """Return a digest of the generator's code and grammar: another one makes another pool."""
+    return digest_of_files(Path(__file__).parent.glob("corpus*.*"))[:16]
+
+
+def truth_folder(store: Store, seed: int) -> Path:
+    """Return where the truth about a pool's rows stands."""
+    return Path(store.root) / "truth" / f"{generator_digest()}-{seed}"
+
+
 def make_pool(store: Store, rows: int, *, seed: int = 0) -> Artifact:
     """Return the pool, which is generated where the store does not hold it."""
-    return run_stage(plan_stage(POOL, {}, config=PoolConfig(rows=rows, pool_seed=seed), store=store))
+    config = PoolConfig(rows=rows, pool_seed=seed)
+    return run_stage(plan_stage(POOL, {}, config=config, store=store, extra_inputs={"generator": generator_digest()}))
 
 
 def read_truth(store: Store, rows: int, columns: Sequence[str] = tuple(TRUTH), *, seed: int = 0) -> pl.DataFrame:
     """Return the truth about the pool's rows, in order."""
-    folder = Path(store.root) / "truth" / str(seed)
+    folder = truth_folder(store, seed)
     ranges = [(start, min(start + PART_ROWS, rows)) for start in range(0, rows, PART_ROWS)]
     files = [folder / f"{start:010d}-{stop:010d}.parquet" for start, stop in ranges]
     return pl.scan_parquet(files, glob=False).select(columns).collect()

@@ -46,5 +46,6 @@ def test_our_own_runs_are_measured_and_judged(tmp_path: Path) -> None:
     assert figures["stage"]["recall"] > 0.995
     assert figures["stage"]["renumbered_removed_for_other_numbers"] == 0.0
     assert figures["stage"]["lowest_jaccard"] >= 0.7
-    assert figures["decision"]["num_removed"] == round(3_000 * figures["stage"]["removed_share"])
+    # the stage ranks rows by answer, source and length, so it keeps other rows of a chain of similar ones
+    assert figures["decision"]["num_removed"] == pytest.approx(3_000 * figures["stage"]["removed_share"], rel=0.02)
     assert figures["blind"]["num_removed"] > figures["decision"]["num_removed"]
