@@ -167,7 +167,7 @@ def find_siblings(parts: list[InputPart], templates: pl.DataFrame, limit: int, o
     common = pl.DataFrame(schema=SIBLINGS)
     for part in parts:
         marks = templates.slice(part.start, part.rows)
-        is_common = marks["count"] > limit
+        is_common = marks["count"].cast(pl.Int64) > limit
         if is_common.any():
             ids = out.scan_part(part).select("problem_id").collect().to_series().filter(is_common)
             rows = marks.filter(is_common).select("high", "low", siblings=ids)
