@@ -21,6 +21,7 @@ import polars as pl
 
 from limo_curation.errors import ConfigError, TableError, TransientError
 from limo_curation.readers.batches import (
+    STREAM_ERRORS,
     BadRow,
     Batch,
     Columns,
@@ -38,9 +39,8 @@ from limo_curation.source_config import Source
 SERVER_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, httpx2.TransportError)
 READ_ERRORS: Final[tuple[type[Exception], ...]] = (
     *SERVER_ERRORS,
-    EOFError,
+    *STREAM_ERRORS,
     UnreadableFileError,
-    arrow.ArrowException,
     pl.exceptions.PolarsError,
 )
 RETRIED_STATUS: Final = (408, 429, 500, 502, 503, 504)

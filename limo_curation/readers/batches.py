@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import polars as pl
 arrow: Any = importlib.import_module("pyarrow")  # PyArrow ships no types, so its modules are taken as Any
 
 BATCH_BYTES: Final = 32 << 20  # JSON lines or CSV that are decoded at a time (ours)
+STREAM_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, EOFError, zlib.error, arrow.ArrowException)
 LIST_SEPARATOR: Final = "; "  # a list of words where one text is asked for, such as the domains of a problem
 
 Columns = Mapping[str, pl.DataType]

@@ -108,7 +108,7 @@ def open_csv(stream: Rewound, columns: Columns, skip_row: Callable[[Any], str]) 
 def header_of(head: bytes) -> list[str]:
     """Return the column names in the first line of a CSV file."""
     text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
-    return next(csv.reader(io.StringIO(text)), list[str]())
+    return next(csv.reader(io.StringIO(text, newline="")), list[str]())  # a lone \r ends a line too
 
 
 def ready(batch: Batch, last_row: int) -> PendingBatch:

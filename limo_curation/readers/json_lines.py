@@ -12,12 +12,12 @@ import polars as pl
 
 from limo_curation.readers.batches import (
     BATCH_BYTES,
+    STREAM_ERRORS,
     BadRow,
     Batch,
     Columns,
     PendingBatch,
     UnreadableFileError,
-    arrow,
     conform,
     digest_of,
     no_rows,
@@ -28,7 +28,6 @@ from limo_curation.readers.batches import (
 MAX_LINE_BYTES: Final = 64 << 20  # ours: a longer line is no problem, and reading it whole would break the memory bound
 CHUNK_BYTES: Final = 1 << 18  # read at once: so much is lost at most before the place where a file breaks off
 SAMPLE_LINES: Final = 100  # looked at for columns that hold lists or objects
-STREAM_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, EOFError, arrow.ArrowException)
 
 
 def read_json_lines(stream: IO[bytes], name: str, columns: Columns) -> Iterator[PendingBatch]:
@@ -46,7 +45,9 @@ def read_json_lines(stream: IO[bytes], name: str, columns: Columns) -> Iterator[
         if data:
             num_lines = data.count(b"\n") + (not data.endswith(b"\n"))
             load = partial(parse_text, data, name, first_row, types, columns)
-            yield PendingBatch(name, digest_of(first_row, data), first_row + num_lines - 1, load)
+            # how its columns are read follows from the file's first lines
+            content = digest_of(first_row, types, data)
+            yield PendingBatch(name, content, first_row + num_lines - 1, load)
             first_row += num_lines
         elif error is None:
             return

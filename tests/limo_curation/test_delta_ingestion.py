@@ -178,3 +178,16 @@ def test_delta_gives_the_bytes_of_a_full_run(
     full = run(plan_of(folder, "fresh", source(folder, "*.jsonl")))
     assert files_of(delta) == files_of(full)
     assert (delta.digest, delta.dropped_digest, delta.reasons) == (full.digest, full.dropped_digest, full.reasons)
+
+
+def test_lines_that_are_read_otherwise_because_of_the_first_lines_are_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    first, tail = (
+        "".join(f'{{"q": "Question {n}?", "a": "x"}}\n' for n in range(8)),
+        '{"q": "Why?", "a": ["1", "2"]}\n' * 8,
+    )
+    path.write_text(first + tail, encoding="utf-8")
+    run(plan_of(tmp_path, "store", source(tmp_path, path.name)))
+    path.write_text(first.replace('"x"', "[] ") + tail, encoding="utf-8")  # as long, and the tail is untouched
+    again = run(plan_of(tmp_path, "store", source(tmp_path, path.name)))
+    assert files_of(again) == files_of(run(plan_of(tmp_path, "fresh", source(tmp_path, path.name))))

@@ -120,6 +120,13 @@ def test_truncated_file_is_told_once_and_what_was_read_before_it_is_kept(tmp_pat
     assert outcome.kept.height > (100_000 if ending != "parquet" else 0)  # Parquet's footer stands at its end
 
 
+def test_compressed_file_with_bytes_that_are_no_compression_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(b"\x1f\x8b\x08\x00" + b"not what gzip writes" * 10)
+    ((reason, message),) = told(ingest(tmp_path, "a.jsonl.gz"))
+    assert reason == "unreadable_file"
+    assert message.startswith("a.jsonl.gz: unreadable after row 0 (")
+
+
 def test_damaged_row_group_costs_its_rows_and_not_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"q": [f"Question {n}?" for n in range(6)], "a": ["1"] * 6}), path, row_group_size=2)
@@ -225,6 +232,11 @@ def test_csv_row_with_too_many_or_too_few_fields_is_told_with_its_number(tmp_pat
         ("unreadable_row", "a.csv: row 2: 4 fields, the header has 2; quote the text or mend the row"),
         ("unreadable_row", "a.csv: row 3: 1 fields, the header has 2; quote the text or mend the row"),
     ]
+
+
+def test_csv_whose_lines_end_as_on_an_old_mac_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"q,a\rHow many?,1\rWhy?,2\r")
+    assert ingest(tmp_path, "a.csv").kept["question"].to_list()[:2] == ["How many?", "Why?"]
 
 
 def test_csv_with_an_open_quote_is_told(tmp_path: Path) -> None:
