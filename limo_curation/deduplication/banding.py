@@ -103,8 +103,8 @@ def number_repeated(
 class Shelves(NamedTuple):
     """The texts that are kept so far, by bucket, each with what is asked first: a bucket is read in one go."""
 
-    starts: npt.NDArray[np.int64]
-    ends: npt.NDArray[np.int64]
+    bounds: npt.NDArray[np.int64]
+    """Shape (buckets, 2): where the texts of a bucket begin and end; side by side, since they are read together."""
     places: npt.NDArray[np.int32]
     """Shape (rooms, 3): a text's place, its number of n-grams, and of bits in its bitmap."""
 
@@ -112,14 +112,15 @@ class Shelves(NamedTuple):
 @compiled
 def make_shelves(buckets: Buckets, num_buckets: Scalar) -> Shelves:
     """Return empty shelves with room for all texts of each bucket."""
-    starts = np.zeros(num_buckets + 1, np.int64)
+    ends = np.zeros(num_buckets + 1, np.int64)
     for band in range(len(buckets)):
         for bucket in buckets[band]:
             if bucket != NO_BUCKET:
-                starts[bucket + 1] += 1
-    for bucket in range(num_buckets):
-        starts[bucket + 1] += starts[bucket]
-    return Shelves(starts, starts.copy(), np.empty((starts[-1], 3), np.int32))
+                ends[bucket + 1] += 1
+    ends = np.cumsum(ends)
+    bounds = np.empty((num_buckets, 2), np.int64)
+    bounds[:, 0] = bounds[:, 1] = ends[:-1]
+    return Shelves(bounds, np.empty((ends[-1], 3), np.int32))
 
 
 @compiled
@@ -128,11 +129,11 @@ def shelve(place: Scalar, buckets: Buckets, sketches: Sketches, shelves: Shelves
     for band in range(len(buckets)):
         bucket = buckets[band, place]
         if bucket != NO_BUCKET:
-            end = shelves.ends[bucket]
+            end = shelves.bounds[bucket, 1]
             shelves.places[end, 0] = place
             shelves.places[end, 1] = sketches.counts[place]
             shelves.places[end, 2] = sketches.bits[place]
-            shelves.ends[bucket] = end + 1
+            shelves.bounds[bucket, 1] = end + 1
 
 
 @compiled
@@ -161,7 +162,7 @@ def find_candidates(
         bucket = buckets[band, place]
         if bucket == NO_BUCKET:
             continue
-        for entry in range(shelves.starts[bucket], shelves.ends[bucket]):
+        for entry in range(shelves.bounds[bucket, 0], shelves.bounds[bucket, 1]):
             candidate = shelves.places[entry, 0]
             is_new = seen[candidate] != place
             seen[candidate] = place
