@@ -34,6 +34,7 @@ from limo_curation.config import (
     VerificationConfig,
 )
 from limo_curation.errors import CurationError
+from limo_curation.files import without_credentials
 from limo_curation.presets import load_config
 from limo_curation.problem_config import (
     DecontaminationConfig,
@@ -142,7 +143,7 @@ def run_stages(config: RunConfig) -> str:
     if config.demo is not None:
         write_sources(config.demo)
     run = Progress(config, num_stages=NUM_TABLES)
-    get_run_logger().info("run %s, store %s", run.name, store.url)
+    get_run_logger().info("run %s, store %s", run.name, without_credentials(store.url))
     on = {"execution": config.execution}
 
     problems = run.add(ingest(config=config.ingestion, **on))

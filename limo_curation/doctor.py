@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from limo_curation.files import without_credentials
 from limo_curation.store import Store
 
 PYTHONS: Final = ((3, 11), (3, 14))  # from, below: as pyproject.toml says
@@ -108,6 +109,7 @@ def check_gpu() -> Check:
 
 def check_store(store: Store) -> Check:
     """Write to the store, or to the folder in which it would be made, and delete it again."""
+    shown = without_credentials(store.url)
     try:
         if store.is_local:
             with tempfile.TemporaryFile(dir=nearest_folder(store)):
@@ -117,8 +119,8 @@ def check_store(store: Store) -> Check:
             store.write_bytes(probe, b"")
             store.remove(probe)
     except OSError as error:
-        return Check("store", False, f"{store.url}: {error.strerror or error}", "make it writable, or use --store")
-    return Check("store", True, f"{store.url} is writable")
+        return Check("store", False, f"{shown}: {error.strerror or error}", "make it writable, or use --store")
+    return Check("store", True, f"{shown} is writable")
 
 
 def nearest_folder(store: Store) -> Path:

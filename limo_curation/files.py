@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,25 @@ import fsspec.core
 Stamp = tuple[str, int, int, int]
 _KNOWN_FILES: Final[dict[Stamp, str]] = {}
 """The SHA-256 of files that this process wrote or checked: a run looks at an entry often, but reads it once."""
+
+
+# s3://KEY:SECRET@bucket (a secret may hold a slash), but not host:8000/a@b
+USER_INFO: Final = re.compile(r"(?<=://)(?:[^/@\s:]+:(?!\d+/)[^@\s]+|[^/@\s]+)@")
+QUERY: Final = re.compile(r"(?<=://)([^\s?]+)\?[^\s?]*=\S*")  # https://host/file?token=..., but not part-?.parquet
+
+
+def without_credentials(value: Any) -> Any:
+    """Return a text, or a JSON value, without user names, passwords and query strings in the URLs that it holds.
+
+    For all that is shown or kept: messages, manifests, records.
+    """
+    if isinstance(value, str):
+        return QUERY.sub(r"\1", USER_INFO.sub("", value))
+    if isinstance(value, dict):
+        return {key: without_credentials(item) for key, item in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [without_credentials(item) for item in cast("list[Any]", value)]
+    return value
 
 
 class Files:

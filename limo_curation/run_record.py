@@ -15,7 +15,8 @@ from pydantic import ValidationError, field_validator
 
 from limo_curation.config import RunConfig
 from limo_curation.errors import TableError
-from limo_curation.store import REUSE_FOLDER, Artifact, Manifest, Record, Store, json_digest
+from limo_curation.files import without_credentials
+from limo_curation.store import REUSE_FOLDER, Artifact, KeptConfig, Manifest, Record, Store, json_digest
 from limo_curation.tables import BENCHMARKS, DROPPED, RECORDED_CHAINS, SAMPLES
 
 RUNS_FOLDER: Final = "runs"
@@ -23,7 +24,6 @@ SECTIONS_WITHOUT_EFFECT: Final = ("execution", "engine")  # where and who sample
 SIDE_TABLES: Final = (BENCHMARKS.name, RECORDED_CHAINS.name)  # read beside the problems, no step of their funnel
 LIFE_COLUMNS: Final = ("stage", "outcome", "chain_id", "drop_reason", "value", "threshold", "evidence")
 ENTRY_KEY: Final = re.compile(r"[0-9a-f]{32}")
-USER_INFO: Final = re.compile(r"://[^/@\s]+@")
 
 
 class RunRecord(Record):
@@ -31,7 +31,7 @@ class RunRecord(Record):
 
     name: str
     profile: str
-    config: dict[str, Any]
+    config: KeptConfig
     artifacts: dict[str, Artifact]
     finished: bool
 
@@ -57,16 +57,8 @@ def without_effectless(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def shareable_config(record: RunRecord) -> dict[str, Any]:
-    """Return the config as it may be published: no machines, no engines' addresses, no user names in URLs."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, str):
-            return USER_INFO.sub("://", value)
-        if isinstance(value, dict):
-            return {key: clean(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-        return [clean(item) for item in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
-
-    return clean(without_effectless(record.config))
+    """Return the config as it may be published: no machines, no engines' addresses, no credentials."""
+    return without_effectless(record.config)
 
 
 def save_record(store: Store, record: RunRecord) -> None:
@@ -82,7 +74,9 @@ def load_record(store: Store, name: str) -> RunRecord:
     """
     known = record_names(store)
     if name not in known:
-        raise TableError(f"no run {name!r} in {store.url}; recorded are: {', '.join(known) or 'none'}")
+        raise TableError(
+            f"no run {name!r} in {without_credentials(store.url)}; recorded are: {', '.join(known) or 'none'}"
+        )
     text = store.read_bytes(f"{RUNS_FOLDER}/{name}.json")
     try:
         return RunRecord.model_validate_json(text or b"")
@@ -109,7 +103,7 @@ def latest_record(store: Store) -> RunRecord:
     """
     names = record_names(store)
     if not names:
-        raise TableError(f"no run is recorded in {store.url}; start one, or name another store")
+        raise TableError(f"no run is recorded in {without_credentials(store.url)}; start one, or name another store")
     if len(names) == 1:
         return load_record(store, names[0])
     return load_record(store, max(names, key=lambda name: store.fs.modified(f"{store.root}/{RUNS_FOLDER}/{name}.json")))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from limo_curation.errors import ConfigError
+from limo_curation.files import without_credentials
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -85,4 +86,6 @@ class Source(Section):
 
     def key_fields(self) -> dict[str, Any]:
         """Return what changes the rows beside the files' bytes: where the files stand does not."""
-        return self.model_dump(mode="json", exclude={"path"}) | {"file": self.path.rsplit("/", 1)[-1]}
+        return self.model_dump(mode="json", exclude={"path"}) | {
+            "file": without_credentials(self.path).rsplit("/", 1)[-1]
+        }

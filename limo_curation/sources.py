@@ -20,6 +20,7 @@ import httpx2  # huggingface_hub's own HTTP library
 import polars as pl
 
 from limo_curation.errors import ConfigError, TableError, TransientError
+from limo_curation.files import without_credentials
 from limo_curation.readers.batches import (
     STREAM_ERRORS,
     BadRow,
@@ -54,21 +55,23 @@ def list_files(source: Source) -> tuple[Any, list[str]]:
         TableError: there is no such file, or a server refuses. Mend the path; retrying does not help.
         TransientError: a server does not answer.
     """
-    location = source.location()
+    location, shown = source.location(), without_credentials(source.location())
     try:
         fs, path = cast("tuple[Any, str]", fsspec.core.url_to_fs(location))  # pyright: ignore[reportUnknownMemberType]
         has_pattern = any(sign in path for sign in "*?[")
         files: list[str] = sorted(fs.glob(path)) if has_pattern else [path]
         kind = "file" if has_pattern else kind_of(fs, path)
     except (ImportError, ValueError) as error:
-        raise ConfigError(f"source {source.name!r}: {location} can't be opened: {error}") from None
+        raise ConfigError(
+            f"source {source.name!r}: {shown} can't be opened: {without_credentials(str(error))}"
+        ) from None
     except SERVER_ERRORS as error:
         raise_if_refused(error, f"source {source.name!r}: {location}: {error}")
         raise
     if kind == "directory":
-        raise TableError(f"source {source.name!r}: no file {location}, but a folder; write {location.rstrip('/')}/*")
+        raise TableError(f"source {source.name!r}: no file {shown}, but a folder; write {shown.rstrip('/')}/*")
     if not files or kind is None:
-        raise TableError(f"source {source.name!r}: no file {location}; mend the path or fetch the file")
+        raise TableError(f"source {source.name!r}: no file {shown}; mend the path or fetch the file")
     return fs, files
 
 
@@ -85,9 +88,16 @@ def file_digests(source: Source) -> dict[str, str]:
 
     Local files are read (SHA-256); the Hub tells the digest that it keeps; any other server answers with its file
     system's own version key.
+
+    Raises:
+        TransientError, TableError: a server, or the file system, did not hand a file out.
     """
     fs, files = list_files(source)
-    return {file_label(index, path): file_digest(fs, path) for index, path in enumerate(files)}
+    try:
+        return {file_label(index, path): file_digest(fs, path) for index, path in enumerate(files)}
+    except SERVER_ERRORS as error:
+        raise_if_refused(error, f"source {source.name!r}: {error}")
+        raise
 
 
 def file_label(index: int, path: str) -> str:
@@ -97,7 +107,7 @@ def file_label(index: int, path: str) -> str:
 
 def base_name(path: str) -> str:
     """Return a file's name without its folders."""
-    return path.rstrip("/").rsplit("/", 1)[-1]
+    return without_credentials(path).rstrip("/").rsplit("/", 1)[-1]
 
 
 def file_digest(fs: Any, path: str) -> str:
@@ -178,7 +188,7 @@ def unreadable(error: Exception, source: Source, name: str, last_row: int) -> Ba
     Raises:
         TransientError, TableError: it is the server that did not hand it out.
     """
-    reason = " ".join(str(error).split())[:300]
+    reason = without_credentials(" ".join(str(error).split()))[:300]
     raise_if_refused(error, f"source {source.name!r}: {name}: {reason}")
     if isinstance(error, UnreadableFileError):
         return BadRow(name, None, f"{name}: {reason}")
@@ -193,10 +203,11 @@ def raise_if_refused(error: Exception, message: str) -> None:
         TransientError: the server is overloaded or down. Retrying may help.
         TableError: the server refuses. Retrying does not help.
     """
+    message = without_credentials(message)
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in RETRIED_STATUS or isinstance(error, (ConnectionError, TimeoutError, httpx2.TransportError)):
         raise TransientError(message) from None
-    if status is not None:
+    if status is not None or isinstance(error, PermissionError):
         raise TableError(f"{message}; mend the path or the access token") from None
 
 

@@ -20,20 +20,24 @@ import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import polars as pl
 import polars_hash  # noqa: F401  # pyright: ignore[reportUnusedImport]  adds the hashes that content_ids uses
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from limo_curation.errors import TableError
-from limo_curation.files import Files
+from limo_curation.files import Files, without_credentials
 from limo_curation.tables import Table
 
 STORE_FORMAT: Final = 2
 # a problem of 200 characters: level 1 takes 1.05 us of CPU and 81 bytes, level 3 1.48 us and 77, lz4 0.91 us and 133
 ZSTD_LEVEL: Final = 1
 REUSE_FOLDER: Final = "reuse"
+
+
+KeptConfig = Annotated[dict[str, Any], AfterValidator(without_credentials)]
+"""A config as it is kept: others may read the store than those who may read its sources."""
 
 
 class Record(BaseModel):
@@ -45,7 +49,8 @@ class Record(BaseModel):
 class Artifact(Record):
     """A reference to a committed table: what flows and tasks pass around instead of frames."""
 
-    uri: str
+    uri: Annotated[str, AfterValidator(without_credentials)]
+    """For people; a store finds the table by stage and key."""
     stage: str
     key: str
     table: str
@@ -105,7 +110,7 @@ class Manifest(Record):
     dropped_digest: str
     reasons: dict[str, int]
     metrics: dict[str, float]
-    config: dict[str, Any]
+    config: KeptConfig
     inputs: dict[str, str]
     extra_inputs: dict[str, str]
     """Digests of source files, pinned revisions of data sets and models: what the result depends on beside tables."""

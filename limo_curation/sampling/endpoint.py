@@ -21,6 +21,7 @@ from typing import Any, Final, cast
 import httpx
 
 from limo_curation.errors import ConfigError, TransientError
+from limo_curation.files import without_credentials
 from limo_curation.sampling.protocol import Completion, SampleRequest
 
 NUM_TRIES: Final = 5
@@ -90,15 +91,16 @@ class EndpointSampler:
         try:
             response = client.post(f"{url.rstrip('/')}/chat/completions", json=body)
         except httpx.RequestError as error:
-            return f"{type(error).__name__} at {url}"
+            return f"{type(error).__name__} at {without_credentials(url)}"
         finally:
             with self._lock:
                 self._under_way[url] -= 1
         if response.status_code in TRANSIENT_STATUS:
-            return f"status {response.status_code} at {url}"
+            return f"status {response.status_code} at {without_credentials(url)}"
         if not response.is_success:
             words = response.text.replace(self._key, "***") if self._key else response.text
-            raise ConfigError(f"{url} refuses {request.model}: {response.status_code} {words[:300]}")
+            refusal = f"{request.model}: {response.status_code} {words[:300]}"
+            raise ConfigError(f"{without_credentials(url)} refuses {refusal}")
         return completion_from(request, response)
 
     def _take_replica(self, model: str, failures: Mapping[str, int]) -> str:
@@ -121,5 +123,5 @@ def completion_from(request: SampleRequest, response: httpx.Response) -> Complet
             num_prompt_tokens=int(usage["prompt_tokens"]),
             num_completion_tokens=int(usage["completion_tokens"]),
         )
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:  # the last: too deep a nesting
         return f"an unreadable reply ({type(error).__name__})"

@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from limo_curation.files import Files
+from limo_curation.files import Files, without_credentials
 
 CONTENT = b"some rows"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -93,3 +95,26 @@ def test_no_temporary_file_is_left_behind(tmp_path: Path) -> None:
     assert files.list("") == ["a"]
     assert files.list("nothing") == files.list("a/nothing") == []
     assert files.read_bytes("nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("s3://KEY:SE/CR+ET@bucket/a.parquet", "s3://bucket/a.parquet"),
+        ("no file https://me@host/a.csv; mend", "no file https://host/a.csv; mend"),
+        ("https://host/a.jsonl?X-Signature=abc/def&n=1", "https://host/a.jsonl"),
+        ("http://u:p@h:8000/v1?key=1 and ftp://u:p@h/x", "http://h:8000/v1 and ftp://h/x"),
+        ("hf://datasets/owner/name@main/a.parquet", "hf://datasets/owner/name@main/a.parquet"),
+        ("http://host:8000/a@b", "http://host:8000/a@b"),
+        ("s3://bucket/part-?.parquet", "s3://bucket/part-?.parquet"),
+        ("/home/me/what?=yes@home.csv", "/home/me/what?=yes@home.csv"),
+    ],
+)
+def test_urls_are_shown_without_their_credentials(text: str, shown: str) -> None:
+    assert without_credentials(text) == shown
+    assert without_credentials({"sources": [{"path": text, "n": 1}]}) == {"sources": [{"path": shown, "n": 1}]}
+
+
+@given(st.text().filter(lambda text: "://" not in text))
+def test_a_text_without_urls_stays_as_it_is(text: str) -> None:
+    assert without_credentials(text) == text

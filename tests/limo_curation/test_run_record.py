@@ -22,7 +22,7 @@ from limo_curation.run_record import (
     verify_store,
 )
 from limo_curation.runner import run_stage
-from limo_curation.store import Store
+from limo_curation.store import Artifact, Store
 from tests.parted import DropEmpty, files_of, plan_of, put_files
 from tests.small_run import HOSTILE_QUESTION, SmallRun, make_small_run, small_config
 
@@ -46,6 +46,14 @@ def test_record_reads_back_and_writes_the_same_bytes(small_run: SmallRun, tmp_pa
     assert loaded == small_run.record
     assert list(loaded.artifacts) == ["ingestion", "benchmarks", "screening", "generation", "selection"]
     assert (tmp_path / f"runs/{small_run.record.name}.json").read_bytes() == first
+
+
+def test_credentials_of_the_config_are_not_kept(small_run: SmallRun):
+    config = {"ingestion": {"sources": [{"path": "s3://KEY:SECRET@bucket/a.parquet"}]}}
+    record = small_run.record.model_validate(small_run.record.model_dump() | {"config": config})
+    assert record.config == {"ingestion": {"sources": [{"path": "s3://bucket/a.parquet"}]}}
+    artifact = Artifact(uri="s3://KEY:SECRET@b/s/k", stage="s", key="k", table="t", digest="", rows=0)
+    assert artifact.uri == "s3://b/s/k"
 
 
 def test_unknown_run_is_answered_with_the_known_names(small_run: SmallRun):

@@ -5,15 +5,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import polars as pl
 import pytest
 import zstandard
+from fsspec.implementations.local import LocalFileSystem
 
 from limo_curation.errors import ConfigError, TableError
 from limo_curation.readers import comma_separated
 from limo_curation.readers.batches import BadRow
 from limo_curation.source_config import Source
-from limo_curation.sources import file_digests, read_source
+from limo_curation.sources import base_name, file_digests, read_source
 
 ROWS = [
     {"q": 'How many?\nCount, then say "all".', "a": "5"},
@@ -104,6 +106,28 @@ def test_glob_reads_files_in_order_of_their_names(tmp_path: Path) -> None:
 def test_absent_file_is_a_table_error_that_names_the_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(TableError, match=r"source 'pool': no file .*; mend the path or fetch the file"):
         read(tmp_path / name)
+
+
+def test_credentials_in_a_path_are_never_shown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read("nosuch://user:secret@bucket/pool.jsonl")
+    assert "secret" not in str(raised.value)
+    assert base_name("https://host/folder/pool.jsonl?token=secret/x") == "pool.jsonl"
+    signed, other = (source_of(f"https://host/pool.jsonl?token={token}") for token in ("secret", "other"))
+    assert signed.key_fields() == other.key_fields()
+
+
+def test_file_that_may_not_be_read_is_an_error_and_no_dropped_file(tmp_path: Path) -> None:
+    class Locked(LocalFileSystem):
+        protocol = "locked"
+
+        def _open(self, path: str, mode: str = "rb", **more: Any) -> Any:
+            raise PermissionError(13, "Permission denied", path)
+
+    fsspec.register_implementation("locked", Locked, clobber=True)
+    write(tmp_path / "pool.jsonl", json_lines())
+    with pytest.raises(TableError, match=r"Permission denied.*; mend the path or the access token"):
+        read(f"locked://{tmp_path}/pool.jsonl")
 
 
 def test_folder_is_no_file(tmp_path: Path) -> None:
