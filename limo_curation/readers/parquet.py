@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import polars as pl
 
@@ -25,13 +27,36 @@ from limo_curation.readers.batches import (
 
 arrow_parquet: Any = importlib.import_module("pyarrow.parquet")
 
+MAX_BATCH_BYTES: Final = 64 << 20  # of the wanted columns, decoded (ours: long chains would fill the memory)
+STREAM_BYTES: Final = 8 << 20  # read at once of each column where row groups are too large to be fetched whole
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Consecutive row groups that are opened together."""
+
+    numbers: list[int]
+    first_row: int
+    """1-based, in the file."""
+    num_rows: int
+    num_bytes: int
+    """Of the wanted columns, decoded."""
+
+    def pieces(self, batch_rows: int) -> Iterator[tuple[int, int]]:
+        """Return the row ranges, counted from the first of them, that become a batch each."""
+        num_pieces = max(1, math.ceil(self.num_bytes / MAX_BATCH_BYTES))
+        size = max(1, min(batch_rows, math.ceil(self.num_rows / num_pieces)))
+        for start in range(0, self.num_rows, size):
+            yield start, min(start + size, self.num_rows)
+
 
 def read_parquet(
     stream: IO[bytes], name: str, columns: Columns, *, batch_rows: int, digest: str
 ) -> Iterator[PendingBatch]:
-    """Read Parquet: whole row groups up to `batch_rows` rows, and a larger group in pieces.
+    """Read Parquet: whole row groups up to `batch_rows` rows and `MAX_BATCH_BYTES`, and a larger group in pieces.
 
-    Only the wanted columns are fetched, and nothing but the footer until a batch is loaded.
+    Only the wanted columns are fetched, and nothing but the footer until a batch is loaded. Small groups are fetched
+    whole, in few requests; of large ones never more than a window is in memory.
 
     Args:
         stream: the open file.
@@ -50,29 +75,44 @@ def read_parquet(
     present = [column for column in columns if column in names]
     for column in present:
         check_type(column, file.schema_arrow.field(column).type, columns[column])
-    for groups, first_row, num_rows in batches_of_groups(
-        [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)], batch_rows
-    ):
-        pieces = RowGroups(partial(file.iter_batches, batch_rows, row_groups=groups, columns=present))
-        for start in range(0, num_rows, batch_rows):
-            stop = min(start + batch_rows, num_rows)
-            load = partial(load_piece, pieces, start, stop, name, first_row + start, columns)
-            content = digest_of(digest, first_row + start, stop - start)
-            yield PendingBatch(name, content, first_row + stop - 1, load)
+    together = list(groups_together(sizes_of_groups(file.metadata, present), batch_rows))
+    if any(groups.num_bytes > MAX_BATCH_BYTES for groups in together):
+        file = arrow_parquet.ParquetFile(stream, metadata=file.metadata, pre_buffer=False, buffer_size=STREAM_BYTES)
+    for groups in together:
+        pieces = list(groups.pieces(batch_rows))
+        size = pieces[0][1] if pieces else 1
+        rows = RowGroups(partial(file.iter_batches, size, row_groups=groups.numbers, columns=present))
+        for start, stop in pieces:
+            first_row = groups.first_row + start
+            load = partial(load_piece, rows, start, stop, name, first_row, columns)
+            content = digest_of(digest, first_row, stop - start)
+            yield PendingBatch(name, content, groups.first_row + stop - 1, load)
 
 
-def batches_of_groups(sizes: Sequence[int], batch_rows: int) -> Iterator[tuple[list[int], int, int]]:
-    """Return consecutive row groups that are read together, the number of their first row, and their rows."""
-    groups: list[int] = []
-    first_row, num_rows = 1, 0
-    for group, size in enumerate(sizes):
-        if groups and num_rows + size > batch_rows:
-            yield groups, first_row, num_rows
-            groups, first_row, num_rows = [], first_row + num_rows, 0
-        groups.append(group)
-        num_rows += size
-    if groups:
-        yield groups, first_row, num_rows
+def sizes_of_groups(metadata: Any, columns: Sequence[str]) -> list[tuple[int, int]]:
+    """Return of each row group its rows, and the decoded bytes of some columns as the footer tells them."""
+    sizes: list[tuple[int, int]] = []
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        chunks = [group.column(place) for place in range(group.num_columns)]
+        wanted = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns]
+        sizes.append((group.num_rows, sum(chunk.total_uncompressed_size for chunk in wanted)))
+    return sizes
+
+
+def groups_together(sizes: Sequence[tuple[int, int]], batch_rows: int) -> Iterator[Groups]:
+    """Return the row groups that are opened together, from the rows and bytes of each."""
+    numbers: list[int] = []
+    first_row, num_rows, num_bytes = 1, 0, 0
+    for number, (rows, size) in enumerate(sizes):
+        if numbers and (num_rows + rows > batch_rows or num_bytes + size > MAX_BATCH_BYTES):
+            yield Groups(numbers, first_row, num_rows, num_bytes)
+            numbers, first_row, num_rows, num_bytes = [], first_row + num_rows, 0, 0
+        numbers.append(number)
+        num_rows += rows
+        num_bytes += size
+    if numbers:
+        yield Groups(numbers, first_row, num_rows, num_bytes)
 
 
 def check_type(column: str, found: Any, wanted: pl.DataType) -> None:
