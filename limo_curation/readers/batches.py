@@ -21,6 +21,7 @@ arrow: Any = importlib.import_module("pyarrow")  # PyArrow ships no types, so it
 
 BATCH_BYTES: Final = 32 << 20  # JSON lines or CSV that are decoded at a time (ours)
 STREAM_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, EOFError, zlib.error, arrow.ArrowException)
+ROW_NUMBER: Final = "row_number"
 LIST_SEPARATOR: Final = "; "  # a list of words where one text is asked for, such as the domains of a problem
 
 Columns = Mapping[str, pl.DataType]
@@ -129,12 +130,10 @@ def take_out_bad_bytes(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, li
     for row in frame.iter_rows(named=True):
         for column, value in row.items():
             if not is_text(value):
-                message = (
-                    f"{name}: row {row['row_number']}: field {column!r} is not UTF-8; mend the row or leave it out"
-                )
-                bad.append(BadRow(name, row["row_number"], message))
+                message = f"{name}: row {row[ROW_NUMBER]}: field {column!r} is not UTF-8; mend the row or leave it out"
+                bad.append(BadRow(name, row[ROW_NUMBER], message))
                 break
-    return decode(frame.filter(~pl.col("row_number").is_in([row.row for row in bad]))), bad
+    return decode(frame.filter(~pl.col(ROW_NUMBER).is_in([row.row for row in bad]))), bad
 
 
 def is_text(value: object) -> bool:
@@ -152,7 +151,7 @@ def is_text(value: object) -> bool:
 def conform(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
     """Return `row_number` and the asked-for columns with their types; one that the file lacks is null."""
     return frame.select(
-        "row_number",
+        ROW_NUMBER,
         *(conform_column(frame.schema.get(name), name, dtype).alias(name) for name, dtype in columns.items()),
     )
 
@@ -168,7 +167,7 @@ def conform_column(found: pl.DataType | None, name: str, wanted: pl.DataType) ->
 
 def number_rows(frame: pl.DataFrame, first_row: int) -> pl.DataFrame:
     """Add `row_number`, counted from 1 in the file."""
-    return frame.with_row_index("row_number", offset=first_row).with_columns(pl.col("row_number").cast(pl.Int64))
+    return frame.with_row_index(ROW_NUMBER, offset=first_row).with_columns(pl.col(ROW_NUMBER).cast(pl.Int64))
 
 
 def no_rows(columns: Columns) -> pl.DataFrame:

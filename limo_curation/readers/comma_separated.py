@@ -13,6 +13,7 @@ import polars as pl
 
 from limo_curation.readers.batches import (
     BATCH_BYTES,
+    ROW_NUMBER,
     BadRow,
     Batch,
     Columns,
@@ -56,7 +57,7 @@ def read_csv(stream: IO[bytes], name: str, columns: Columns) -> Iterator[Pending
     for record_batch in open_csv(Rewound(head, stream), columns, skip_row):
         frame, is_whole = frame_of(arrow.Table.from_batches([record_batch]))
         places = pl.int_range(first_row, first_row + frame.height + len(bad_numbers), dtype=pl.Int64, eager=True)
-        numbers = places.filter(~places.is_in(bad_numbers)).head(frame.height).rename("row_number")
+        numbers = places.filter(~places.is_in(bad_numbers)).head(frame.height).rename(ROW_NUMBER)
         first_row = numbers[-1] + 1 if frame.height else first_row
         numbered = frame.insert_column(0, numbers)
         kept, bad_bytes = (numbered, []) if is_whole else take_out_bad_bytes(numbered, name)

@@ -12,6 +12,7 @@ import polars as pl
 
 from limo_curation.readers.batches import (
     BATCH_BYTES,
+    ROW_NUMBER,
     STREAM_ERRORS,
     BadRow,
     Batch,
@@ -113,7 +114,7 @@ def parse_lines(lines: Sequence[tuple[int, bytes]], name: str, types: Columns) -
     """Parse numbered lines together; where that fails, halve them until the bad lines stand alone."""
     frame = parse_together(b"".join(line for _, line in lines), types)
     if isinstance(frame, pl.DataFrame) and frame.height == len(lines):
-        numbers = pl.Series("row_number", [row for row, _ in lines], pl.Int64)
+        numbers = pl.Series(ROW_NUMBER, [row for row, _ in lines], pl.Int64)
         return Batch(name, frame.insert_column(0, numbers))
     if len(lines) == 1:
         row, line = lines[0]

@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 import polars as pl
 
 from limo_curation.readers.batches import (
+    ROW_NUMBER,
     Batch,
     Columns,
     PendingBatch,
@@ -160,7 +161,7 @@ class RowGroups:
 
 def load_piece(pieces: RowGroups, start: int, stop: int, name: str, first_row: int, columns: Columns) -> Batch:
     """Read one batch of a Parquet file."""
-    numbers = pl.int_range(first_row, first_row + stop - start, dtype=pl.Int64, eager=True).alias("row_number")
+    numbers = pl.int_range(first_row, first_row + stop - start, dtype=pl.Int64, eager=True).alias(ROW_NUMBER)
     frame, is_whole = frame_of(pieces.read(start, stop))
     # a file may hold none of the wanted columns, and still its rows count
     numbered = frame.insert_column(0, numbers) if frame.width else numbers.to_frame()
