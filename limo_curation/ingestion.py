@@ -24,7 +24,7 @@ from limo_curation.ledger import DropRule, apply_rules
 from limo_curation.normalisation import boxed_answer, comparison_text, stored_text
 from limo_curation.plan import StageMetrics, TableStage
 from limo_curation.problem_config import IngestionConfig
-from limo_curation.readers.batches import BadRow, Batch
+from limo_curation.readers.batches import ROW_NUMBER, BadRow, Batch
 from limo_curation.source_config import PublishedRate, Source
 from limo_curation.sources import file_digests, pending_batches
 from limo_curation.stage import StageWriter
@@ -163,7 +163,7 @@ def check_columns(source: Source, shape: Shape) -> None:
     """Check a source's column map.
 
     Raises:
-        ConfigError: it names an unknown column of ours, or lacks a required one.
+        ConfigError: it names an unknown column of ours, lacks a required one, or reads one of a name that readers use.
     """
     for name in source.columns:
         if name not in shape.names:
@@ -171,6 +171,10 @@ def check_columns(source: Source, shape: Shape) -> None:
                 f"source {source.name!r}: columns.{name} is no column of a {shape.rows}; "
                 f"known are {', '.join(shape.names)}"
             )
+    if ROW_NUMBER in columns_to_read(source):
+        raise ConfigError(
+            f"source {source.name!r}: rename the column {ROW_NUMBER!r} of the files; it is the readers' own"
+        )
     for name in shape.required:
         if name not in source.columns:
             raise ConfigError(f"source {source.name!r}: columns.{name} is missing; name the source's column for it")
@@ -191,7 +195,7 @@ def map_columns(frame: pl.DataFrame, source: Source, shape: Shape, file: str) ->
     """Return the rows with our column names, normalised text and identities; one row for each chain of a list."""
     texts = {ours: theirs for ours, theirs in source.columns.items() if ours not in LIST_COLUMNS}
     ours = frame.select(
-        pl.format("{}:{}", pl.lit(file), pl.col("row_number")).alias("place"),
+        pl.format("{}:{}", pl.lit(file), pl.col(ROW_NUMBER)).alias("place"),
         *(stored_text(pl.col(theirs)).alias(name) for name, theirs in texts.items()),
         *(pl.lit(None, pl.String).alias(name) for name in shape.names if name not in source.columns),
         *(pl.col(source.columns[name]).alias(name) for name in LIST_COLUMNS if name in source.columns),

@@ -147,6 +147,13 @@ def test_column_map_with_a_wrong_name_of_ours_is_refused(tmp_path: Path, columns
         ingest(tmp_path, pool(path, columns=columns))
 
 
+def test_column_of_a_name_that_the_readers_use_is_refused(tmp_path: Path) -> None:
+    source = pool(tmp_path / "a.jsonl", columns={"question": "problem", "origin": "row_number"})
+    write_lines(tmp_path / "a.jsonl", ROWS[0])
+    with pytest.raises(ConfigError, match="source 'pool': rename the column 'row_number'"):
+        ingest(tmp_path, source)
+
+
 def test_column_that_the_file_lacks_drops_its_rows_and_names_it(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", *ROWS)
     outcome = ingest(tmp_path, pool(path, columns={"question": "prompt"}))
