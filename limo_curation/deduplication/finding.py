@@ -6,11 +6,9 @@ decided alone: whatever order batches, threads and partitions come in, the decis
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -22,12 +20,11 @@ from limo_curation.deduplication.spilling import RECORD, Records, Spill
 from limo_curation.folding import Bytes, Hashes, Offsets, Texts, fold
 from limo_curation.numerals import number_fingerprints
 from limo_curation.progress import Progress
+from limo_curation.threads import run_all
 
 ROWS_PER_PARTITION: Final = 150_000  # ours: about 40 MB of folded text
 MAX_PARTITIONS: Final = 1_024
 DECISIONS: Final = pl.Schema({"row": pl.Int64, "duplicate_of": pl.Int64, "jaccard": pl.Float64, "relation": pl.UInt8})
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def find_duplicates(
     *,
     num_rows: int,
     settings: Settings,
-    num_threads: int,
+    num_threads: int | None,
     max_bytes: int,
     progress: Progress,
 ) -> Found:
@@ -77,14 +74,14 @@ def find_duplicates(
         batches: what reads each batch; called on several threads.
         num_rows: of all batches.
         settings: what similar means.
-        num_threads: batches or partitions that are worked on at the same time.
+        num_threads: batches or partitions that are worked on at the same time; None: one for each core.
         max_bytes: of folded text in memory; beyond them it is kept in files.
         progress: told of each row as it is folded and as it is compared.
     """
     num_partitions = 1
     while settings.same_numbers and num_partitions < min(num_rows / ROWS_PER_PARTITION, MAX_PARTITIONS):
         num_partitions *= 2
-    with Spill(num_partitions, max_bytes=max_bytes) as spill, ThreadPoolExecutor(num_threads) as pool:
+    with Spill(num_partitions, max_bytes=max_bytes) as spill:
 
         def partition(load: Callable[[], Batch]) -> None:
             batch = load()
@@ -98,26 +95,16 @@ def find_duplicates(
             return found
 
         progress.start(num_rows, step="folding")
-        run_all(pool, [functools.partial(partition, load) for load in batches])
+        run_all(partition, batches, num_threads=num_threads)
         sizes = spill.sizes()
         progress.start(num_rows, step="comparing")
         largest_first = sorted(range(num_partitions), key=lambda index: -sizes[index])
-        found = run_all(pool, [functools.partial(decide, index) for index in largest_first])
+        found = run_all(decide, largest_first, num_threads=num_threads)
     return Found(
         pl.concat([part.decisions for part in found]).sort("row"),
         sum(part.num_compared for part in found),
         sum(part.num_capped for part in found),
     )
-
-
-def run_all(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], Result]]) -> list[Result]:
-    """Return the calls' results in order; after the first error no further call is begun."""
-    futures: list[Future[Result]] = [pool.submit(call) for call in calls]
-    try:
-        return [future.result() for future in futures]
-    finally:
-        for future in futures:
-            future.cancel()
 
 
 def put(batch: Batch, spill: Spill, settings: Settings) -> None:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from typing import Final
 
 import numpy as np
@@ -24,6 +23,7 @@ from limo_curation.problem_config import DeduplicationConfig
 from limo_curation.stage import InputPart, StageMetrics, StageWriter, TableStage
 from limo_curation.store import Artifact, Store
 from limo_curation.tables import CLUSTERED, DROPPED, SCREENED
+from limo_curation.threads import run_all
 
 DROP_REASONS: Final = ("exact_duplicate", "near_duplicate")
 COMPARED_COLUMNS: Final = ("problem_id", "question", "answer", "source", "published_num_attempts")
@@ -47,11 +47,14 @@ def deduplicate_problems(
     del store
     parts = out.input_parts()
     found = functools.cache(lambda: decide(parts, problems.rows, config, out))
-    decisions = out.checkpoint("decisions", lambda: with_evidence(found().decisions, parts, out))
+    decisions = out.checkpoint(
+        "decisions", lambda: with_evidence(found().decisions, parts, out, num_threads=config.num_threads)
+    )
     counts = out.checkpoint("counts", lambda: counts_of(found()))
     out.progress.start(problems.rows, step="writing")
     sizes = decisions.group_by("duplicate_of").len("duplicates").sort("duplicate_of")
-    for part in parts:
+
+    def write(part: InputPart) -> None:
         dropped = rows_within(decisions, "row", part).drop("duplicate_of")
         clusters = rows_within(sizes, "duplicate_of", part)
         depends_on = f"{frame_digest(dropped)} {frame_digest(clusters)}"
@@ -59,6 +62,8 @@ def deduplicate_problems(
             kept, ledger = split(out.scan_part(part).collect(), dropped, clusters, config)
             out.write_part(part.start, part.stop, kept, ledger, depends_on=depends_on)
         out.progress.advance(part.rows)
+
+    run_all(write, parts, num_threads=config.num_threads)
     return dict(counts.row(0, named=True))
 
 
@@ -69,7 +74,7 @@ def decide(parts: list[InputPart], num_rows: int, config: DeduplicationConfig, o
         [functools.partial(read_batch, part, config, out) for part in parts],
         num_rows=num_rows,
         settings=Settings(config.ngram_size, config.threshold, bands, rows_per_band, config.same_numbers),
-        num_threads=config.num_threads or len(os.sched_getaffinity(0)),
+        num_threads=config.num_threads,
         max_bytes=int(config.memory_gib * BYTES_PER_GIB),
         progress=out.progress,
     )
@@ -109,21 +114,21 @@ def read_names(data: Bytes, offsets: Offsets, names: Hashes) -> None:
             names[row, place // 8] |= np.uint64(data[offsets[row] + place]) << shift
 
 
-def with_evidence(decisions: pl.DataFrame, parts: list[InputPart], out: StageWriter) -> pl.DataFrame:
+def with_evidence(
+    decisions: pl.DataFrame, parts: list[InputPart], out: StageWriter, *, num_threads: int | None
+) -> pl.DataFrame:
     """Add `evidence`, the id and origin of the representative, to each decision.
 
     The representatives are looked up part by part, so that their ids need not be in memory with all others.
     """
     representatives = decisions.select(row="duplicate_of").unique().sort("row")
-    named = [
-        out.scan_part(part)
-        .select(row=pl.int_range(pl.len(), dtype=pl.Int64), evidence=evidence())
-        .collect()
-        .join(rows_within(representatives, "row", part), on="row", how="semi")
-        .with_columns(pl.col("row") + part.start)
-        for part in parts
-        if part.rows
-    ]
+
+    def names_of(part: InputPart) -> pl.DataFrame:
+        names = out.scan_part(part).select(row=pl.int_range(pl.len(), dtype=pl.Int64), evidence=evidence()).collect()
+        wanted = rows_within(representatives, "row", part)
+        return names.join(wanted, on="row", how="semi").with_columns(pl.col("row") + part.start)
+
+    named = run_all(names_of, parts, num_threads=num_threads)
     names = pl.concat([pl.DataFrame(schema={"row": pl.Int64, "evidence": pl.String}), *named])
     return decisions.join(
         names, left_on="duplicate_of", right_on="row", how="left", maintain_order="left", validate="m:1"
