@@ -53,7 +53,7 @@ from tasks.demo import write_sources
 from tasks.difficulty import difficulty as rate
 from tasks.domains import domains as classify
 from tasks.generation import generation as generate
-from tasks.ingestion import benchmarks, recorded_chains
+from tasks.ingestion import benchmarks, public_sets, recorded_chains
 from tasks.ingestion import ingestion as ingest
 from tasks.judging import judging as judge
 from tasks.novelty import novelty as count_templates
@@ -96,7 +96,7 @@ def curate(
         screening: which problems are usable.
         deduplication: similarity from which two problems are one.
         decontamination: benchmarks that must not leak.
-        novelty: how common a template may be.
+        novelty: how common a template may be, and how near to public sets a problem.
         domains: labels that decide a domain.
         difficulty: weak and strong solvers, and the band.
         generation: teachers, and recorded chains.
@@ -153,7 +153,10 @@ def run_stages(config: RunConfig) -> str:
     if config.decontamination.enabled:
         must_not_leak = run.add(benchmarks(sources=config.decontamination.benchmarks, **on))
     problems = run.add(decontaminate(problems, must_not_leak, config=config.decontamination, sampler=sampler, **on))
-    problems = run.add(count_templates(problems, config=config.novelty, **on))
+    public = None
+    if config.novelty.enabled and config.novelty.reference:
+        public = run.add(public_sets(sources=config.novelty.reference, **on))
+    problems = run.add(count_templates(problems, public, config=config.novelty, **on))
     problems = run.add(classify(problems, config=config.domains, **on))
     problems = run.add(rate(problems, config=config.difficulty, sampler=sampler, **on))
 

@@ -328,4 +328,5 @@ def quarantine(bad: list[BadRow], stage: str) -> pl.DataFrame:
 
 INGESTION: Final = TableStage("ingestion", None, PROBLEMS, DROP_REASONS, ingest_problems)
 BENCHMARK_INGESTION: Final = TableStage("benchmarks", None, BENCHMARKS, DROP_REASONS, ingest_benchmarks)
+PUBLIC_SET_INGESTION: Final = TableStage("public_sets", None, PROBLEMS, DROP_REASONS, ingest_problems)
 CHAIN_INGESTION: Final = TableStage("recorded_chains", None, RECORDED_CHAINS, DROP_REASONS, ingest_chains)

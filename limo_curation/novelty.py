@@ -8,11 +8,13 @@ twice: once for the templates, of which ten bytes a row are held, and once to wr
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -23,6 +25,7 @@ from limo_curation.digests import frame_digest
 from limo_curation.folding import Texts, fold, texts_of
 from limo_curation.ledger import DropRule, apply_rules
 from limo_curation.masking import mask
+from limo_curation.nearest import NO_REFERENCE, References, find_nearest, index_references
 from limo_curation.problem_config import NoveltyConfig
 from limo_curation.stage import InputPart, StageMetrics, StageWriter, TableStage
 from limo_curation.store import Artifact, Store, content_ids
@@ -30,7 +33,7 @@ from limo_curation.tables import CLUSTERED, TEMPLATED
 
 arrow: Any = importlib.import_module("pyarrow")  # ships no types
 
-DROP_REASONS: Final = ("common_template",)
+DROP_REASONS: Final = ("common_template", "near_public_set")
 NUM_SIBLINGS: Final = 3  # named as evidence
 HEX_DIGITS: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
 SIBLINGS: Final = pl.Schema({"high": pl.UInt64, "low": pl.UInt16, "siblings": pl.String})
@@ -39,18 +42,23 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def count_templates(problems: Artifact, *, config: NoveltyConfig, store: Store, out: StageWriter) -> StageMetrics:
+def count_templates(
+    problems: Artifact, references: Artifact | None = None, *, config: NoveltyConfig, store: Store, out: StageWriter
+) -> StageMetrics:
     """Count the problems on each template over the whole pool, and drop those on a template that is too common.
 
-    Drop reason: `common_template`; value is the template's count, evidence three problems on it.
+    Drop reasons: `common_template`; value is the template's count, evidence three problems on it. `near_public_set`,
+    where a limit is set: value is the similarity of the template to the nearest one of the public sets, evidence the
+    problem there.
     """
-    del store
     parts = out.input_parts()
     num_threads = config.num_threads or len(os.sched_getaffinity(0))
     templates = out.checkpoint("templates", lambda: read_templates(parts, problems.rows, out, num_threads))
     counts = templates["count"].to_numpy()
     limit = most_common_allowed(counts, config)
     siblings = out.checkpoint("siblings", lambda: find_siblings(parts, templates, limit, out))
+    public = functools.cache(lambda: None if references is None else read_public_sets(store.scan(references)))
+    rules = [common_template_rule(limit), *near_public_set_rules(config)]
     out.progress.start(problems.rows, step="writing")
 
     def write(part: InputPart) -> None:
@@ -61,10 +69,13 @@ def count_templates(problems: Artifact, *, config: NoveltyConfig, store: Store, 
         depends_on = f"{frame_digest(places)} {limit}"
         if out.find_part(part.start, part.stop, depends_on=depends_on) is None:
             rows = out.scan_part(part).collect().with_columns(template_columns(marks))
-            kept, dropped = apply_rules(rows, stage="novelty", rules=[common_template_rule(limit)])
+            rows = rows.with_columns(public_set_columns(rows["question"], public()))
+            kept, dropped = apply_rules(rows, stage="novelty", rules=rules)
             out.write_part(part.start, part.stop, kept.select(list(TEMPLATED.columns)), dropped, depends_on=depends_on)
         out.progress.advance(part.rows)
 
+    if references is not None:
+        public()  # made once, before the threads ask for it
     run_all(write, parts, num_threads)
     sizes = np.bincount(counts)
     return {"num_templates": float(sum(number // size for size, number in enumerate(sizes) if number))}
@@ -99,8 +110,17 @@ def read_templates(parts: list[InputPart], num_rows: int, out: StageWriter, num_
 
 def template_ids(questions: pl.Series) -> pl.Series:
     """Return the identity of each question's template: a digest of its masked text, 20 hex digits."""
-    masked = series_of(mask(fold(texts_of(questions), keep_case=True)))
-    return masked.to_frame("masked").select(template_id=content_ids(pl.col("masked"))).to_series()
+    return (
+        series_of(mask_questions(questions))
+        .to_frame("masked")
+        .select(template_id=content_ids(pl.col("masked")))
+        .to_series()
+    )
+
+
+def mask_questions(questions: pl.Series) -> Texts:
+    """Return the questions' templates as texts."""
+    return mask(fold(texts_of(questions), keep_case=True))
 
 
 def series_of(texts: Texts) -> pl.Series:
@@ -174,6 +194,47 @@ def find_siblings(parts: list[InputPart], templates: pl.DataFrame, limit: int, o
             common = pl.concat([common, rows]).group_by("high", "low").agg(pl.col("siblings").bottom_k(NUM_SIBLINGS))
             common = common.explode("siblings", keep_nulls=False, empty_as_null=False)
     return common.group_by("high", "low").agg(pl.col("siblings").sort().str.join(", ")).sort("high", "low")
+
+
+# -- public sets -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PublicSets:
+    """The problems of public sets, one for each template, in the order of their ids."""
+
+    names: pl.Series
+    """Id and source, as evidence."""
+    references: References
+
+
+def read_public_sets(problems: pl.LazyFrame) -> PublicSets:
+    """Return the problems of public sets, ready to be compared with."""
+    rows = problems.select("problem_id", "source", "question").collect()
+    rows = rows.with_columns(template=series_of(mask_questions(rows["question"])))
+    rows = rows.sort("problem_id", "source", "template").unique("template", keep="first", maintain_order=True)
+    names = rows.select(pl.format("{} ({})", "problem_id", pl.col("source").fill_null("?"))).to_series()
+    return PublicSets(names, index_references(texts_of(rows["template"])))
+
+
+def public_set_columns(questions: pl.Series, public: PublicSets | None) -> list[pl.Series]:
+    """Return how similar each question's template is to the nearest one of the public sets, and which that is."""
+    if public is None:
+        unknown = pl.Series("reference_similarity", [None] * len(questions), pl.Float64)
+        return [unknown, unknown.cast(pl.String).alias("reference_name")]
+    nearest, similarity = find_nearest(mask_questions(questions), public.references)
+    places = pl.Series(nearest).replace(NO_REFERENCE, None)
+    return [pl.Series("reference_similarity", similarity), public.names.gather(places).alias("reference_name")]
+
+
+def near_public_set_rules(config: NoveltyConfig) -> list[DropRule]:
+    """Return the rule that drops what is too near to a public set, if there is a limit."""
+    limit = config.max_reference_similarity
+    if limit is None:
+        return []
+    similarity = pl.col("reference_similarity")
+    evidence = pl.format("near {}", "reference_name")
+    return [DropRule("near_public_set", similarity > limit, similarity, limit, evidence)]
 
 
 NOVELTY: Final = TableStage("novelty", CLUSTERED, TEMPLATED, DROP_REASONS, count_templates)

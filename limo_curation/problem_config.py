@@ -146,12 +146,22 @@ class NoveltyConfig(StageConfig):
     """Problems of the pool on one template; of larger templates all are dropped."""
     max_template_percentile: Annotated[float, Field(gt=0, le=100)] | None = None
     """Percentile of the problems by the size of their template: 99 drops the at most 1 % on the largest ones."""
+    reference: NamedSources = ()
+    """Public sets that problems are compared with: names of the catalogue (`deployments/sources/`), tables, or both."""
+    max_reference_similarity: Annotated[float, Field(ge=0.5, le=1)] | None = None
+    """Similarity to a problem of the public sets from which on, exclusive, a problem is dropped; None: none is."""
     num_threads: Count | None = None
     """None: one for each core."""
 
+    @model_validator(mode="after")
+    def _has_something_to_compare_with(self) -> Self:
+        if self.enabled and self.max_reference_similarity is not None and not self.reference:
+            raise ValueError("reference is empty: name the public sets that max_reference_similarity is about")
+        return self
+
     def key_fields(self) -> dict[str, Any]:
-        """Return the settings without threads, which do not change the result."""
-        return self.model_dump(mode="json", exclude={"num_threads"})
+        """Return the limits; the public sets' rows are an input table, and threads do not change the result."""
+        return self.model_dump(mode="json", exclude={"num_threads", "reference"})
 
 
 class DomainsConfig(StageConfig):

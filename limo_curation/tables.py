@@ -122,8 +122,11 @@ CLUSTERED: Final = SCREENED.extend(
 
 TEMPLATED: Final = CLUSTERED.extend(
     "TEMPLATED",
-    template_id=Column(pl.String, "digest of the question with numbers masked, 20 hex digits"),
+    template_id=Column(pl.String, "digest of the question with numbers, units and names masked, 20 hex digits"),
     template_count=Column(pl.Int64, "problems of the pool on the same template, this one included"),
+    reference_similarity=Column(
+        pl.Float64, "Jaccard similarity to the nearest template of the public sets, 0 below 0.5; null without sets"
+    ),
 )
 
 CLASSIFIED: Final = TEMPLATED.extend("CLASSIFIED", domain=Column(pl.String, "one of the six domains"))

@@ -5,7 +5,14 @@ from __future__ import annotations
 from prefect import task
 
 from limo_curation.config import ExecutionConfig
-from limo_curation.ingestion import BENCHMARK_INGESTION, CHAIN_INGESTION, INGESTION, content_of_sources, pin_sources
+from limo_curation.ingestion import (
+    BENCHMARK_INGESTION,
+    CHAIN_INGESTION,
+    INGESTION,
+    PUBLIC_SET_INGESTION,
+    content_of_sources,
+    pin_sources,
+)
 from limo_curation.problem_config import IngestionConfig
 from limo_curation.source_config import Source
 from limo_curation.stage import StagePlan, TableStage, plan_stage
@@ -27,6 +34,11 @@ def ingestion(*, config: IngestionConfig, execution: ExecutionConfig) -> Artifac
 def benchmarks(*, sources: tuple[Source, ...], execution: ExecutionConfig) -> Artifact:
     """Return the evaluation sets that must not leak."""
     return read(BENCHMARK_INGESTION, IngestionConfig(sources=sources), execution)
+
+
+def public_sets(*, sources: tuple[Source, ...], execution: ExecutionConfig) -> Artifact:
+    """Return the problems of public sets, which novelty compares with."""
+    return read(PUBLIC_SET_INGESTION, IngestionConfig(sources=sources), execution)
 
 
 def recorded_chains(*, sources: tuple[Source, ...], execution: ExecutionConfig) -> Artifact:

@@ -18,9 +18,12 @@ def count(plan: StagePlan) -> Artifact:
     return in_this_process(plan)
 
 
-def novelty(problems: Artifact, *, config: NoveltyConfig, execution: ExecutionConfig) -> Artifact:
-    """Return the problems that stand on no common template."""
-    plan = plan_stage(
-        NOVELTY, {"problems": problems}, config=config, store=Store(execution.store), part_rows=execution.part_rows
-    )
+def novelty(
+    problems: Artifact, references: Artifact | None, *, config: NoveltyConfig, execution: ExecutionConfig
+) -> Artifact:
+    """Return the problems that stand on no common template and, where a limit is set, near no public set."""
+    inputs = {"problems": problems}
+    if references is not None:
+        inputs["references"] = references
+    plan = plan_stage(NOVELTY, inputs, config=config, store=Store(execution.store), part_rows=execution.part_rows)
     return find_or_run(count, plan)
