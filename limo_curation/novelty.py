@@ -10,12 +10,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +26,7 @@ from limo_curation.problem_config import NoveltyConfig
 from limo_curation.stage import InputPart, StageMetrics, StageWriter, TableStage
 from limo_curation.store import Artifact, Store, content_ids
 from limo_curation.tables import CLUSTERED, TEMPLATED
+from limo_curation.threads import run_all
 
 arrow: Any = importlib.import_module("pyarrow")  # ships no types
 
@@ -37,9 +34,6 @@ DROP_REASONS: Final = ("common_template", "near_public_set")
 NUM_SIBLINGS: Final = 3  # named as evidence
 HEX_DIGITS: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
 SIBLINGS: Final = pl.Schema({"high": pl.UInt64, "low": pl.UInt16, "siblings": pl.String})
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def count_templates(
@@ -52,8 +46,7 @@ def count_templates(
     problem there.
     """
     parts = out.input_parts()
-    num_threads = config.num_threads or len(os.sched_getaffinity(0))
-    templates = out.checkpoint("templates", lambda: read_templates(parts, problems.rows, out, num_threads))
+    templates = out.checkpoint("templates", lambda: read_templates(parts, problems.rows, out, config.num_threads))
     counts = templates["count"].to_numpy()
     limit = most_common_allowed(counts, config)
     siblings = out.checkpoint("siblings", lambda: find_siblings(parts, templates, limit, out))
@@ -76,26 +69,15 @@ def count_templates(
 
     if references is not None:
         public()  # made once, before the threads ask for it
-    run_all(write, parts, num_threads)
+    run_all(write, parts, num_threads=config.num_threads)
     sizes = np.bincount(counts)
     return {"num_templates": float(sum(number // size for size, number in enumerate(sizes) if number))}
-
-
-def run_all(work: Callable[[Item], Result], items: Iterable[Item], num_threads: int) -> list[Result]:
-    """Return the results of work on items, in order; after an error what is not begun is not done."""
-    with ThreadPoolExecutor(num_threads) as pool:
-        futures = [pool.submit(copy_context().run, work, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
 
 
 # -- templates ---------------------------------------------------------------------------------------------------------
 
 
-def read_templates(parts: list[InputPart], num_rows: int, out: StageWriter, num_threads: int) -> pl.DataFrame:
+def read_templates(parts: list[InputPart], num_rows: int, out: StageWriter, num_threads: int | None) -> pl.DataFrame:
     """Return each row's template, as the two halves `high` and `low` of its id, and the `count` of rows on it."""
     out.progress.start(num_rows, step="masking")
 
@@ -104,7 +86,7 @@ def read_templates(parts: list[InputPart], num_rows: int, out: StageWriter, num_
         out.progress.advance(part.rows)
         return halves_of(ids)
 
-    found = [halves_of(pl.Series([], dtype=pl.String)), *run_all(read, parts, num_threads)]
+    found = [halves_of(pl.Series([], dtype=pl.String)), *run_all(read, parts, num_threads=num_threads)]
     return pl.concat(found).with_columns(count=pl.len().over("high", "low").cast(pl.UInt32))
 
 
