@@ -6,7 +6,7 @@ import codecs
 import io
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -26,6 +26,9 @@ from limo_curation.readers.batches import (
     wrong_type,
 )
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 MAX_LINE_BYTES: Final = 64 << 20  # ours: a longer line is no problem, and reading it whole would break the memory bound
 CHUNK_BYTES: Final = 1 << 18  # read at once: so much is lost at most before the place where a file breaks off
 SAMPLE_LINES: Final = 100  # looked at for columns that hold lists or objects
@@ -37,9 +40,10 @@ def read_json_lines(stream: IO[bytes], name: str, columns: Columns) -> Iterator[
     Raises:
         UnreadableFileError: the file is one JSON array, or a wanted column holds objects.
     """
+    buffered = io.BufferedReader(ReadOnly(stream), CHUNK_BYTES)
     first_row, types, error = 1, dict(columns), None
     while error is None:
-        data, error = read_block(stream)
+        data, error = read_block(buffered)
         if first_row == 1:
             data = data.removeprefix(codecs.BOM_UTF8)
             types = types_of_lines(data, columns)
@@ -55,7 +59,26 @@ def read_json_lines(stream: IO[bytes], name: str, columns: Columns) -> Iterator[
     raise error
 
 
-def read_block(stream: IO[bytes]) -> tuple[bytes, Exception | None]:
+class ReadOnly(io.RawIOBase):
+    """Any stream by its `read` alone: fsspec's files of servers, for one, can't read a line up to a size."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill the buffer as far as the stream has bytes."""
+        view = memoryview(buffer)
+        data = self._stream.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+def read_block(stream: io.BufferedIOBase) -> tuple[bytes, Exception | None]:
     """Read whole lines, and why they end where the file breaks off; what was read before that is not lost."""
     chunks: list[bytes] = []
     size = 0
