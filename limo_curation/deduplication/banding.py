@@ -137,13 +137,20 @@ def shelve(place: Scalar, buckets: Buckets, sketches: Sketches, shelves: Shelves
 
 
 @compiled
-def sizes_may_be_similar(sketches: Sketches, left: Scalar, right: npt.NDArray[np.int32], threshold: Scalar) -> bool:
-    """Return whether the sizes of a text at a place, and of another on its shelf, leave it open that they are similar.
+def are_of_similar_size(sketches: Sketches, place: Scalar, count: Scalar, bits: Scalar, threshold: Scalar) -> bool:
+    """Return whether the size of another text leaves it open that it is similar to the one at a place.
 
     Two bitmaps differ in at least as many bits as one has more than the other.
+
+    Args:
+        sketches: of the group.
+        place: the one text.
+        count: n-grams of the other.
+        bits: in the bitmap of the other.
+        threshold: the least similarity.
     """
     bound = (1 - threshold) / (1 + threshold)
-    return abs(sketches.bits[left] - right[2]) <= bound * (sketches.counts[left] + right[1]) + SLACK
+    return abs(sketches.bits[place] - bits) <= bound * (sketches.counts[place] + count) + SLACK
 
 
 @compiled
@@ -166,7 +173,8 @@ def find_candidates(
             candidate = shelves.places[entry, 0]
             is_new = seen[candidate] != place
             seen[candidate] = place
-            if is_new and sizes_may_be_similar(sketches, place, shelves.places[entry], threshold):
+            num_grams, bits = shelves.places[entry, 1], shelves.places[entry, 2]
+            if is_new and are_of_similar_size(sketches, place, num_grams, bits, threshold):
                 if count == len(candidates):
                     return count
                 candidates[count] = candidate

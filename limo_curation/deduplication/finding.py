@@ -132,9 +132,9 @@ def gather(data: Bytes, offsets: Offsets, order: Indices, out: Bytes) -> None:
     """Copy texts behind each other in another order."""
     end = 0
     for place in range(len(order)):
-        source = data[offsets[order[place]] : offsets[order[place] + 1]]
-        out[end : end + len(source)] = source
-        end += len(source)
+        for byte in range(offsets[order[place]], offsets[order[place] + 1]):
+            out[end] = data[byte]
+            end += 1
 
 
 def decide_partition(records: Records, texts: Bytes, settings: Settings) -> Found:

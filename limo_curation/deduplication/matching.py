@@ -16,7 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from limo_curation.compiled import Scalar, compiled
-from limo_curation.deduplication.banding import Buckets, find_candidates, make_shelves, share_buckets, shelve
+from limo_curation.deduplication.banding import (
+    Buckets,
+    are_of_similar_size,
+    find_candidates,
+    make_shelves,
+    share_buckets,
+    shelve,
+)
 from limo_curation.deduplication.similarity import (
     Pool,
     Scratch,
@@ -29,7 +36,8 @@ from limo_curation.deduplication.similarity import (
 from limo_curation.deduplication.sketching import Sketches, band_key, make_sketches, sign
 from limo_curation.folding import Hashes
 
-SMALL_GROUP: Final = 48  # texts up to which comparing all pairs costs less than signatures (ours, measured)
+SMALL_GROUP: Final = 256  # texts up to which comparing all bitmaps costs less than signatures (ours, measured)
+INSERTED: Final = 48  # texts up to which a group is sorted by insertion (ours)
 MAX_CANDIDATES: Final = (
     20_000  # kept texts that one text is compared with; texts that would have more are counted (ours)
 )
@@ -61,7 +69,7 @@ def sort_groups(numbers: Hashes, order: Indices, rank: Hashes, names: Hashes, ro
     grouped = numbers[order]
     starts = np.flatnonzero(np.concatenate([[True], grouped[1:] != grouped[:-1]])) if len(order) else order
     stops = np.concatenate([starts[1:], [len(order)]])
-    is_large = stops - starts > SMALL_GROUP
+    is_large = stops - starts > INSERTED
     for start, stop in zip(starts[is_large].tolist(), stops[is_large].tolist(), strict=True):
         group = order[start:stop]
         order[start:stop] = group[np.lexsort((rows[group], names[group, 1], names[group, 0], rank[group]))]
@@ -69,11 +77,11 @@ def sort_groups(numbers: Hashes, order: Indices, rank: Hashes, names: Hashes, ro
 
 @compiled
 def sort_small_groups(numbers: Hashes, order: Indices, rank: Hashes, names: Hashes, rows: Indices) -> None:
-    """Sort groups up to `SMALL_GROUP` by insertion; larger ones are left as they are."""
+    """Sort groups of up to `INSERTED` texts by insertion; larger ones are left as they are."""
     start = 0
     while start < len(order):
         stop = end_of_group(numbers, order, start)
-        if stop - start <= SMALL_GROUP:
+        if stop - start <= INSERTED:
             for place in range(start + 1, stop):
                 text = order[place]
                 before = place - 1
@@ -169,7 +177,9 @@ def choose_in_small_group(pool: Pool, group: Indices, sketches: Sketches, scratc
         best = -1
         best_jaccard = 0.0
         for candidate in kept[:num_kept]:
-            if may_be_similar(sketches, place, candidate, pool.threshold):
+            if are_of_similar_size(
+                sketches, place, sketches.counts[candidate], sketches.bits[candidate], pool.threshold
+            ) and may_be_similar(sketches, place, candidate, pool.threshold):
                 num_compared += 1
                 similarity = jaccard_similarity(pool, text, group[candidate], scratch)
                 if similarity >= pool.threshold and similarity > best_jaccard:  # the better text comes first
