@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import IO, TYPE_CHECKING, Final
@@ -128,9 +129,32 @@ def parse_text(text: bytes, name: str, first_row: int, types: Columns, columns: 
     frame = parse_together(text, types)
     if isinstance(frame, pl.DataFrame) and frame.height == num_lines:
         return Batch(name, conform(number_rows(frame, first_row), columns))
-    lines = [(row, line) for row, line in enumerate(io.BytesIO(text).readlines(), first_row) if line.strip()]
+    lines: list[tuple[int, bytes]] = []
+    bad: list[BadRow] = []
+    for row, line in enumerate(io.BytesIO(text).readlines(), first_row):
+        if problem := problem_of(line):
+            bad.append(bad_row(name, row, problem))
+        elif line.strip():
+            lines.append((row, line))
     batch = parse_lines(lines, name, types)
-    return Batch(name, conform(batch.frame, columns), batch.bad)
+    return Batch(name, conform(batch.frame, columns), sorted([*bad, *batch.bad], key=lambda one: one.row or 0))
+
+
+def problem_of(line: bytes) -> str | None:
+    """Return why a line is no JSON object, where that is soon seen: halving costs a millisecond for each bad line."""
+    if not line.strip() or len(line) > MAX_LINE_BYTES:
+        return None
+    try:
+        return None if isinstance(json.loads(line), dict) else "no JSON object"
+    except RecursionError:
+        return None
+    except ValueError as error:
+        return f"{error}"[:200]
+
+
+def bad_row(name: str, row: int, problem: str) -> BadRow:
+    """Return the record of a line that can't be read."""
+    return BadRow(name, row, f"{name}: row {row}: {problem}; mend the line or leave it out")
 
 
 def parse_lines(lines: Sequence[tuple[int, bytes]], name: str, types: Columns) -> Batch:
@@ -144,8 +168,7 @@ def parse_lines(lines: Sequence[tuple[int, bytes]], name: str, types: Columns) -
         problem = "no JSON object" if isinstance(frame, pl.DataFrame) else frame
         if len(line) > MAX_LINE_BYTES:
             problem = f"longer than {MAX_LINE_BYTES:,} bytes"
-        message = f"{name}: row {row}: {problem}; mend the line or leave it out"
-        return Batch(name, no_rows(types), [BadRow(name, row, message)])
+        return Batch(name, no_rows(types), [bad_row(name, row, problem)])
     middle = len(lines) // 2
     halves = [parse_lines(lines[:middle], name, types), parse_lines(lines[middle:], name, types)]
     return Batch(name, pl.concat([half.frame for half in halves]), [bad for half in halves for bad in half.bad])
