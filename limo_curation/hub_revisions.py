@@ -12,12 +12,12 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 from limo_curation.errors import TableError, TransientError
 from limo_curation.source_config import Source
+from limo_curation.sources import RETRIED_STATUS
 
 HUB_PATH: Final = re.compile(
     r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>refs/(?:convert|pr)/[^/]+|[^/]+))?/(?P<file>.+)"
 )
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-RETRIED_STATUS: Final = (408, 429, 500, 502, 503, 504)
 
 
 def pin_revision(source: Source) -> Source:
