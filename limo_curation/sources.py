@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import IO, Any, Final, cast
 
+import aiohttp  # the HTTP library of fsspec
 import fsspec.core
 import httpx2  # huggingface_hub's own HTTP library
 import polars as pl
@@ -37,13 +38,14 @@ from limo_curation.readers.json_lines import read_json_lines
 from limo_curation.readers.parquet import read_parquet
 from limo_curation.source_config import Source
 
-SERVER_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, httpx2.TransportError)
+SERVER_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, httpx2.TransportError, aiohttp.ClientError)
 READ_ERRORS: Final[tuple[type[Exception], ...]] = (
     *SERVER_ERRORS,
     *STREAM_ERRORS,
     UnreadableFileError,
     pl.exceptions.PolarsError,
 )
+DOWN: Final = (ConnectionError, TimeoutError, httpx2.TransportError, aiohttp.ClientConnectionError)
 RETRIED_STATUS: Final = (408, 429, 500, 502, 503, 504)
 ENDINGS: Final = {"parquet": "parquet", "jsonl": "jsonl", "json": "jsonl", "ndjson": "jsonl", "csv": "csv"}
 
@@ -76,11 +78,17 @@ def list_files(source: Source) -> tuple[Any, list[str]]:
 
 
 def kind_of(fs: Any, path: str) -> str | None:
-    """Return "file", "directory", or None where there is neither."""
+    """Return "file", "directory", or None where there is neither.
+
+    Raises:
+        OSError: a server does not tell.
+    """
     try:
         return fs.info(path)["type"]
-    except FileNotFoundError:
-        return None
+    except FileNotFoundError as error:  # fsspec calls a server that refuses or is down so too
+        if status_of(error) in (None, 404) and not isinstance(error.__cause__, DOWN):
+            return None
+        raise
 
 
 def file_digests(source: Source) -> dict[str, str]:
@@ -115,7 +123,9 @@ def file_digest(fs: Any, path: str) -> str:
     if "file" not in fs.protocol:
         info: dict[str, Any] = fs.info(path)
         large_file = cast("dict[str, str]", info.get("lfs") or {})
-        return str(large_file.get("sha256") or info.get("blob_id") or fs.ukey(path))
+        # fsspec takes what stands at an HTTP address for unchanging; its server knows better
+        version = info.get("ETag") or info.get("Last-Modified") or fs.ukey(path)
+        return str(large_file.get("sha256") or info.get("blob_id") or version)
     if kind_of(fs, path) == "directory":
         return "folder"
     with fs.open(path, "rb") as file:
@@ -204,11 +214,19 @@ def raise_if_refused(error: Exception, message: str) -> None:
         TableError: the server refuses. Retrying does not help.
     """
     message = without_credentials(message)
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in RETRIED_STATUS or isinstance(error, (ConnectionError, TimeoutError, httpx2.TransportError)):
+    status = status_of(error)
+    if status in RETRIED_STATUS or isinstance(error, DOWN) or isinstance(error.__cause__, DOWN):
         raise TransientError(message) from None
     if status is not None or isinstance(error, PermissionError):
         raise TableError(f"{message}; mend the path or the access token") from None
+
+
+def status_of(error: BaseException | None) -> int | None:
+    """Return the HTTP status that an error, or the one that it comes from, tells."""
+    if error is None:
+        return None
+    response_status = getattr(getattr(error, "response", None), "status_code", None)
+    return response_status or getattr(error, "status", None) or status_of(error.__cause__)
 
 
 def read_file(
