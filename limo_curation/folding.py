@@ -49,6 +49,19 @@ class Texts:
         return [bytes(self.data[start:end]).decode() for start, end in itertools.pairwise(ends)]
 
 
+class Room:
+    """Memory that is used again and again: memory that is new to a process costs more than folding into it."""
+
+    def __init__(self) -> None:
+        self._bytes = np.empty(0, np.uint8)
+
+    def of(self, size: int) -> Bytes:
+        """Return `size` bytes of it; what was handed out before is overwritten."""
+        if len(self._bytes) < size:
+            self._bytes = np.empty(size + size // 4, np.uint8)
+        return self._bytes[:size]
+
+
 def texts_of(column: pl.Series) -> Texts:
     """Return a Polars column of strings as texts; a null is an empty text."""
     array: Any = cast("Any", column.fill_null("")).to_arrow().cast(arrow.large_string())
@@ -59,14 +72,15 @@ def texts_of(column: pl.Series) -> Texts:
     return Texts(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends)
 
 
-def fold(texts: Texts, *, keep_case: bool = False) -> Texts:
+def fold(texts: Texts, *, keep_case: bool = False, room: Room | None = None) -> Texts:
     """Return the texts folded.
 
     Args:
         texts: valid UTF-8.
         keep_case: fold white space and full-width forms only.
+        room: memory to write them to; they are gone when it is used again.
     """
-    out = np.empty(int(texts.offsets[-1] - texts.offsets[0]), np.uint8)
+    out = (room or Room()).of(int(texts.offsets[-1] - texts.offsets[0]))
     offsets = np.zeros(len(texts) + 1, np.int64)
     fold_rows(texts.data, texts.offsets, plain_characters(keep_case), keep_case, out, offsets)
     return Texts(out[: offsets[-1]], offsets)

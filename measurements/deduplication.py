@@ -4,7 +4,7 @@
 
 Each candidate runs in a process of its own, one after the other, each peer in an environment of its own that is made at
 the first run. Ours is measured three times: the whole `stage` (Parquet parts to Parquet parts through the runner), the
-bare `decision` on texts in memory, and that decision `blind` to numbers. Peers know nothing of numbers and are given
+bare `decision` from Parquet parts, and that decision `blind` to numbers. Peers know nothing of numbers and are given
 texts in memory that are folded already; the two ratios that are printed are a peer's CPU seconds over those of
 `decision` and of `blind` on as many rows. Peers that take minutes are given fewer rows. What recall means and what is
 lost: see duplicate_truth.py. 50 million rows need 30 GB of disk.
@@ -38,8 +38,8 @@ USUAL_PEERS: Final = ("rensa words", "rensa 5-grams", "datasketch 5-grams", "dat
 SAMPLES: Final = {100_000: 20_000, 1_000_000: 10_000}  # rows whose true pairs are sought; of larger pools OTHER_SAMPLES
 OTHER_SAMPLES: Final = 2_000
 MAX_JUDGED_ROWS: Final = 20_000_000  # of larger pools only speed and memory are measured
-# larger pools are not measured in a mode: their texts are not held in memory, and a blind search is one large group
-MAX_ROWS: Final = {"decision": 20_000_000, "blind": 1_000_000, "stage": 1_000_000_000}
+# larger pools are not measured in a mode: a blind search is one large group, all of it in memory
+MAX_ROWS: Final = {"decision": 1_000_000_000, "blind": 1_000_000, "stage": 1_000_000_000}
 QUICK_PEER_ROWS: Final = 10_000
 BARE_MODES: Final = ("decision", "blind")
 GIB: Final = 1 << 30

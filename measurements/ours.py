@@ -3,9 +3,9 @@
     python measurements/ours.py STORE ROWS MODE THREADS
 
 MODE is `stage`: the stage as a run does it, from Parquet parts to Parquet parts; `decision`: only which row duplicates
-which, on texts in memory, as the peers are measured; or `blind`: the decision without regard to numbers, as the peers
-take it. Prints one JSON object with CPU seconds, wall seconds and peak memory; for `stage` the artifact too. The
-kernels are compiled (or loaded) on a small pool first.
+which, from Parquet parts; or `blind`: the decision without regard to numbers, as the peers take it. Prints one JSON
+object with CPU seconds, wall seconds and peak memory; for `stage` the artifact too. The kernels are compiled (or
+loaded) on a small pool first.
 """
 
 from __future__ import annotations
@@ -16,22 +16,17 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from limo_curation.deduplication import DEDUPLICATION
-from limo_curation.deduplication.finding import Batch, Settings, find_duplicates
-from limo_curation.deduplication.signatures import optimal_bands
-from limo_curation.folding import texts_of
+from limo_curation.deduplication.problems import decide
 from limo_curation.plan import plan_stage
 from limo_curation.problem_config import DeduplicationConfig
-from limo_curation.progress import Progress
 from limo_curation.runner import run_stage
+from limo_curation.stage import StageWriter
 from limo_curation.store import Store
 from measurements.peers import cpu_seconds, peak_bytes
-from measurements.pool import make_pool, questions
+from measurements.pool import make_pool
 
 WARM_UP_ROWS: Final = 2_000
-MAX_BYTES: Final = 8 << 30  # of folded text in memory: the decision alone is measured without spilling
 
 
 def measure(store: Store, rows: int, mode: str, threads: int) -> dict[str, Any]:
@@ -55,27 +50,15 @@ def prepared(store: Store, rows: int, mode: str, threads: int) -> Any:
             store.remove("deduplication")  # what an earlier run left would be found again, and measured as no work
         plan = plan_stage(DEDUPLICATION, {"problems": pool}, config=DeduplicationConfig(), store=store)
         return lambda: {"artifact": run_stage(plan).model_dump(mode="json")}
-    config = DeduplicationConfig()
-    bands, band_rows = optimal_bands(config.threshold, config.num_perm)
-    settings = Settings(config.ngram_size, config.threshold, bands, band_rows, same_numbers=mode != "blind")
-    batches: list[Batch] = []
-    for part in questions(store, pool):
-        first = sum(len(batch.rank) for batch in batches)
-        names = np.zeros((len(part), 2), np.uint64)
-        batches.append(Batch(first, texts_of(part), np.zeros(len(part), np.uint64), names))
+    config = DeduplicationConfig(same_numbers=mode != "blind", num_threads=threads)
+    plan = plan_stage(DEDUPLICATION, {"problems": pool}, config=config, store=store)
 
-    def decide() -> dict[str, Any]:
-        found = find_duplicates(
-            [lambda batch=batch: batch for batch in batches],
-            num_rows=rows,
-            settings=settings,
-            num_threads=threads,
-            max_bytes=MAX_BYTES,
-            progress=Progress("deduplication"),
-        )
+    def decide_only() -> dict[str, Any]:
+        out = StageWriter(plan)
+        found = decide(out.input_parts(), rows, config, out)
         return {"num_removed": found.decisions.height, "num_compared": found.num_compared}
 
-    return decide
+    return decide_only
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ decided alone: whatever order batches, threads and partitions come in, the decis
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ from limo_curation.compiled import compiled
 from limo_curation.deduplication.matching import KEPT, Choices, Indices, choose_representatives, sort_groups
 from limo_curation.deduplication.similarity import Pool
 from limo_curation.deduplication.spilling import RECORD, Records, Spill
-from limo_curation.folding import Bytes, Hashes, Offsets, Texts, fold
+from limo_curation.folding import Bytes, Hashes, Offsets, Room, Texts, fold
 from limo_curation.numerals import number_fingerprints
 from limo_curation.progress import Progress
 from limo_curation.threads import run_all
@@ -59,6 +60,13 @@ class Found:
     num_capped: int
 
 
+class Rooms(threading.local):
+    """A room for each thread."""
+
+    def __init__(self) -> None:
+        self.mine = Room()
+
+
 def find_duplicates(
     batches: Iterable[Callable[[], Batch]],
     *,
@@ -81,15 +89,16 @@ def find_duplicates(
     num_partitions = 1
     while settings.same_numbers and num_partitions < min(num_rows / ROWS_PER_PARTITION, MAX_PARTITIONS):
         num_partitions *= 2
+    rooms = Rooms()
     with Spill(num_partitions, max_bytes=max_bytes) as spill:
 
         def partition(load: Callable[[], Batch]) -> None:
             batch = load()
-            put(batch, spill, settings)
+            put(batch, spill, settings, rooms.mine)
             progress.advance(len(batch.rank))
 
         def decide(index: int) -> Found:
-            records, texts = spill.take(index)
+            records, texts = spill.take(index, rooms.mine)
             found = decide_partition(records, texts, settings)
             progress.advance(len(records))
             return found
@@ -107,9 +116,9 @@ def find_duplicates(
     )
 
 
-def put(batch: Batch, spill: Spill, settings: Settings) -> None:
+def put(batch: Batch, spill: Spill, settings: Settings, room: Room) -> None:
     """Fold a batch and put its rows into their partitions."""
-    folded = fold(batch.texts)
+    folded = fold(batch.texts, room=room)
     numbers = number_fingerprints(folded) if settings.same_numbers else np.zeros(len(folded), np.uint64)
     bits = (spill.num_partitions - 1).bit_length()
     partitions = (numbers >> np.uint64(64 - bits)).astype(np.uint16) if bits else np.zeros(len(folded), np.uint16)

@@ -12,7 +12,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from limo_curation.folding import Bytes
+from limo_curation.folding import Bytes, Room
 
 RECORD: Final = np.dtype(
     [("numbers", np.uint64), ("name", np.uint64, 2), ("rank", np.uint64), ("row", np.int64), ("length", np.int64)]
@@ -81,8 +81,8 @@ class Spill:
             if self._bytes_in_memory > self.max_bytes:
                 self._write_out()
 
-    def take(self, partition: int) -> tuple[Records, Bytes]:
-        """Return a partition's rows and texts, and let go of them."""
+    def take(self, partition: int, room: Room) -> tuple[Records, Bytes]:
+        """Return a partition's rows, and its texts in a room, and let go of them."""
         pile = self._piles[partition]
         records, texts = pile.records, pile.texts
         if self._folder is not None:
@@ -93,9 +93,10 @@ class Spill:
                 stem.with_suffix(".rows").unlink()
                 stem.with_suffix(".text").unlink()
         self._piles[partition] = Pile()
+        data = room.of(pile.num_bytes)
         return (
             np.concatenate(records) if records else np.empty(0, RECORD),
-            np.concatenate(texts) if texts else np.empty(0, np.uint8),
+            np.concatenate(texts, out=data) if texts else data,
         )
 
     def _write_out(self) -> None:

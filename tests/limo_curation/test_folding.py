@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limo_curation.folding import fold, texts_of
+from limo_curation.folding import Room, fold, texts_of
 
 
 def folded(*texts: str | None, keep_case: bool = False) -> list[str]:
@@ -44,6 +44,14 @@ def test_slice_of_a_column_is_read_from_its_own_start() -> None:
     column = pl.Series(["one", "two", "three", "four"])
     assert texts_of(column[1:3]).tolist() == ["two", "three"]
     assert texts_of(column[4:]).tolist() == []
+
+
+def test_room_is_used_again() -> None:
+    room = Room()
+    first = fold(texts_of(pl.Series(["A longer  text"])), room=room)
+    assert first.tolist() == ["a longer text"]
+    assert fold(texts_of(pl.Series(["Short"])), room=room).tolist() == ["short"]
+    assert first.tolist() != ["a longer text"]
 
 
 @settings(deadline=None)  # the first example compiles the kernels

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from limo_curation.deduplication.spilling import RECORD, Spill
+from limo_curation.folding import Room
 
 
 def add(spill: Spill, rows: list[tuple[int, bytes]]) -> None:
@@ -30,15 +31,16 @@ def test_partitions_come_out_as_they_were_put_in(
     max_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    room = Room()
     with Spill(3, max_bytes=max_bytes) as spill:
         add(spill, [(0, b"one"), (2, b"two"), (2, b"")])
         add(spill, [(2, b"three")])
         assert spill.sizes() == [3, 0, 8]
         assert spill.is_on_disk == (max_bytes < 100)
         assert bool(list(tmp_path.iterdir())) == spill.is_on_disk
-        records, texts = spill.take(2)
+        records, texts = spill.take(2, room)
         assert records["length"].tolist() == [3, 0, 5]
         assert bytes(texts) == b"twothree"
-        assert len(spill.take(1)[0]) == 0
-        assert bytes(spill.take(0)[1]) == b"one"
+        assert len(spill.take(1, room)[0]) == 0
+        assert bytes(spill.take(0, room)[1]) == b"one"
     assert list(tmp_path.iterdir()) == []
