@@ -68,9 +68,9 @@ def make_scratch(longest: Scalar) -> Scratch:
 
 @compiled
 def table_bits(count: Scalar) -> Scalar:
-    """Return the bits of the slots' numbers in a table that at most half fills with `count` n-grams."""
+    """Return the bits of the slots' numbers in a table that at most a quarter fills with `count` n-grams."""
     bits = 4
-    while 1 << bits < 2 * count:
+    while 1 << bits < 4 * count:
         bits += 1
     return bits
 
