@@ -64,7 +64,7 @@ from tasks.screening import screening as screen
 from tasks.selection import selection as select
 from tasks.verification import verification as verify
 
-NUM_TABLES = 13  # stages and side tables that a whole run puts on record; only the progress bar counts them
+NUM_TABLES = 13  # stages and side tables that a run without public sets puts on record; for the progress bar only
 # Prefect's own default is a thread for every part, all at once
 NUM_THREADS = get_current_settings().tasks.runner.thread_pool_max_workers or os.cpu_count()
 THREADS = cast("Any", ThreadPoolTaskRunner[Any](max_workers=NUM_THREADS))
@@ -142,7 +142,7 @@ def run_stages(config: RunConfig) -> str:
     sampler, ledger = assemble_sampler(config, store)
     if config.demo is not None:
         write_sources(config.demo)
-    run = Progress(config, num_stages=NUM_TABLES)
+    run = Progress(config, num_stages=NUM_TABLES + bool(config.novelty.reference))
     get_run_logger().info("run %s, store %s", run.name, without_credentials(store.url))
     on = {"execution": config.execution}
 
