@@ -16,14 +16,15 @@ import numpy.typing as npt
 
 from limo_curation.compiled import Scalar, compiled
 from limo_curation.deduplication.similarity import (
-    SLACK,
     Pool,
+    are_of_similar_size,
     jaccard_similarity,
+    longest_text,
     make_scratch,
     may_be_similar,
     sketch_text,
 )
-from limo_curation.deduplication.sketching import NO_KEY, Sketches, band_key, make_sketches, sign
+from limo_curation.deduplication.sketching import NO_KEY, Sketches, band_key, make_sketches, sign, write_band_keys
 from limo_curation.folding import Texts
 
 NGRAM_SIZE: Final = 5  # characters: as deduplication's default
@@ -87,19 +88,8 @@ def sketch_all(pool: Pool, keys: npt.NDArray[np.uint32]) -> Sketches:
     for text in range(len(pool.starts)):
         count = sketch_text(pool, text, text, sketches, scratch)
         if keys.shape[1]:
-            sign(scratch.keys, count, bins)
-            for band in range(NUM_BANDS):
-                keys[band, text] = band_key(bins, band, ROWS_PER_BAND)
+            write_band_keys(scratch.keys, count, bins, ROWS_PER_BAND, keys[:, text])
     return sketches
-
-
-@compiled
-def longest_text(pool: Pool) -> Scalar:
-    """Return the bytes of the longest text."""
-    longest = 1
-    for text in range(len(pool.starts)):
-        longest = max(longest, pool.ends[text] - pool.starts[text])
-    return longest
 
 
 @compiled
@@ -125,8 +115,7 @@ def compare(
         for candidate in range(num_candidates):
             other = candidates[candidate]
             least = max(similarity[row], MIN_SIMILARITY)
-            most_bits = (both.counts[num_references] + both.counts[other]) * (1 - least) / (1 + least)
-            if abs(both.bits[num_references] - both.bits[other]) > most_bits + SLACK:
+            if not are_of_similar_size(both, num_references, both.counts[other], both.bits[other], least):
                 continue
             if may_be_similar(both, num_references, other, least):
                 found = jaccard_similarity(pool, num_references + row, other, scratch)

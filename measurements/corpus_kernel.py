@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from limo_curation.compiled import compiled
-from measurements.corpus_edits import edit
+from measurements.corpus_edits import GOLDEN, MIX_1, MIX_2, S27, S30, S31, S32, edit
 
 Bytes = npt.NDArray[np.uint8]
 Integers = Any  # NumPy's 64-bit integers, which stand for Python's in a kernel
@@ -56,13 +56,6 @@ DIGIT_SHARES: Final = np.cumsum([0.12, 0.17, 0.21, 0.13, 0.11, 0.09, 0.06, 0.035
 LENGTH_SHARES: Final = np.array([0.69, 0.87, 0.94])  # cumulative shares of one, two and three digits
 ROUND_NUMBERS: Final = np.array([10, 12, 15, 16, 18, 20, 24, 25, 30, 40, 50, 60, 64, 75, 80, 90])
 
-GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's increment and factors
-MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
-MIX_2: Final = np.uint64(0x94D049BB133111EB)
-S27: Final = np.uint64(27)
-S30: Final = np.uint64(30)
-S31: Final = np.uint64(31)
-S32: Final = np.uint64(32)
 S11: Final = np.uint64(11)
 UNIT: Final = 1.0 / (1 << 53)
 

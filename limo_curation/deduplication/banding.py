@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from limo_curation.compiled import Scalar, compiled
-from limo_curation.deduplication.sketching import NO_KEY, SLACK, Sketches
+from limo_curation.deduplication.similarity import are_of_similar_size
+from limo_curation.deduplication.sketching import NO_KEY, Sketches
 
 KEYS_PER_PART: Final = 2_048  # ours: a part's table then fits into a core's first cache
 NO_BUCKET: Final = -1
@@ -134,23 +135,6 @@ def shelve(place: Scalar, buckets: Buckets, sketches: Sketches, shelves: Shelves
             shelves.places[end, 1] = sketches.counts[place]
             shelves.places[end, 2] = sketches.bits[place]
             shelves.bounds[bucket, 1] = end + 1
-
-
-@compiled
-def are_of_similar_size(sketches: Sketches, place: Scalar, count: Scalar, bits: Scalar, threshold: Scalar) -> bool:
-    """Return whether the size of another text leaves it open that it is similar to the one at a place.
-
-    Two bitmaps differ in at least as many bits as one has more than the other.
-
-    Args:
-        sketches: of the group.
-        place: the one text.
-        count: n-grams of the other.
-        bits: in the bitmap of the other.
-        threshold: the least similarity.
-    """
-    bound = (1 - threshold) / (1 + threshold)
-    return abs(sketches.bits[place] - bits) <= bound * (sketches.counts[place] + count) + SLACK
 
 
 @compiled

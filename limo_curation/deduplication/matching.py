@@ -18,7 +18,6 @@ import numpy.typing as npt
 from limo_curation.compiled import Scalar, compiled
 from limo_curation.deduplication.banding import (
     Buckets,
-    are_of_similar_size,
     find_candidates,
     make_shelves,
     share_buckets,
@@ -27,13 +26,15 @@ from limo_curation.deduplication.banding import (
 from limo_curation.deduplication.similarity import (
     Pool,
     Scratch,
+    are_of_similar_size,
     is_same_text,
     jaccard_similarity,
+    longest_text,
     make_scratch,
     may_be_similar,
     sketch_text,
 )
-from limo_curation.deduplication.sketching import Sketches, band_key, make_sketches, sign
+from limo_curation.deduplication.sketching import Sketches, make_sketches, write_band_keys
 from limo_curation.folding import Hashes
 
 SMALL_GROUP: Final = 256  # texts up to which comparing all bitmaps costs less than signatures (ours, measured)
@@ -150,15 +151,6 @@ def choose_representatives(
 
 
 @compiled
-def longest_text(pool: Pool) -> Scalar:
-    """Return the bytes of the longest text."""
-    longest = 1
-    for text in range(len(pool.starts)):
-        longest = max(longest, pool.ends[text] - pool.starts[text])
-    return longest
-
-
-@compiled
 def choose_in_small_group(pool: Pool, group: Indices, sketches: Sketches, scratch: Scratch, choices: Choices) -> Scalar:
     """Compare each text with every kept one; return the number of exact comparisons."""
     kept = np.empty(SMALL_GROUP, np.int64)
@@ -259,9 +251,7 @@ def band_group(
     bins = np.empty(num_bands * rows_per_band, np.uint32)
     for place in range(len(group)):
         count = sketch_text(pool, group[place], place, sketches, scratch)
-        sign(scratch.keys, count, bins)
-        for band in range(num_bands):
-            keys[band, place] = band_key(bins, band, rows_per_band)
+        write_band_keys(scratch.keys, count, bins, rows_per_band, keys[:, place])
     buckets = np.empty((num_bands, len(group)), np.int32)
     return buckets, share_buckets(keys, buckets)
 

@@ -11,11 +11,12 @@ import polars as pl
 
 from limo_curation.compiled import Scalar, compiled
 from limo_curation.deduplication.banding import find_candidates, make_shelves, shelve
-from limo_curation.deduplication.matching import Indices, band_group, longest_text
+from limo_curation.deduplication.matching import Indices, band_group
 from limo_curation.deduplication.signatures import optimal_bands
 from limo_curation.deduplication.similarity import (
     Pool,
     jaccard_similarity,
+    longest_text,
     make_scratch,
     may_be_similar,
     sketch_text,

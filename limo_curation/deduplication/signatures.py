@@ -20,7 +20,7 @@ import numpy.typing as npt
 import polars as pl
 
 from limo_curation.compiled import Scalar, compiled
-from limo_curation.deduplication.sketching import gram_keys, sign
+from limo_curation.deduplication.sketching import BYTE, FACTOR, SECOND_FACTOR, gram_keys, sign
 from limo_curation.folding import Bytes, Hashes, Offsets, texts_of
 
 if TYPE_CHECKING:
@@ -34,10 +34,7 @@ MAX_INDEX_THRESHOLD: Final = 0.9  # the optimiser finds nothing for thresholds n
 MISS_LITTLE: Final = (0.02, 0.98)  # weights of false and missed candidates: candidates are cheap, missed pairs are lost
 MEMO_BITS: Final = 18  # 262,144 n-grams in 6 MiB: most of the n-grams of a pool, and little more than a core's cache
 PACKED_BYTES: Final = 15  # an n-gram up to this length stands in two 64-bit numbers, the length in the last byte
-FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying permutes 64-bit numbers (golden ratio)
-SECOND_FACTOR: Final = np.uint64(0xD6E8FEB86659FD93)  # another odd constant, for the second number
 WORD_BYTES: Final = 8
-BYTE: Final = np.uint64(8)
 ALL_BITS: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 LENGTH_SHIFT: Final = np.uint64(56)
 

@@ -67,6 +67,15 @@ def make_scratch(longest: Scalar) -> Scratch:
 
 
 @compiled
+def longest_text(pool: Pool) -> Scalar:
+    """Return the bytes of the longest text."""
+    longest = 1
+    for text in range(len(pool.starts)):
+        longest = max(longest, pool.ends[text] - pool.starts[text])
+    return longest
+
+
+@compiled
 def table_bits(count: Scalar) -> Scalar:
     """Return the bits of the slots' numbers in a table that at most a quarter fills with `count` n-grams."""
     bits = 4
@@ -88,6 +97,23 @@ def sketch_text(pool: Pool, text: Scalar, place: Scalar, sketches: Sketches, scr
     sketches.bits[place] = num_differing_bits(sketches.bitmaps[place], NO_BITS, 64 * BITMAP_WORDS)
     sketches.hashes[place] = whole
     return count
+
+
+@compiled
+def are_of_similar_size(sketches: Sketches, place: Scalar, count: Scalar, bits: Scalar, threshold: Scalar) -> bool:
+    """Return whether the size of another text leaves it open that it is similar to the one at a place.
+
+    Two bitmaps differ in at least as many bits as one has more than the other.
+
+    Args:
+        sketches: of the group.
+        place: the one text.
+        count: n-grams of the other.
+        bits: in the bitmap of the other.
+        threshold: the least similarity.
+    """
+    bound = (1 - threshold) / (1 + threshold)
+    return abs(sketches.bits[place] - bits) <= bound * (sketches.counts[place] + count) + SLACK
 
 
 @compiled

@@ -168,6 +168,16 @@ def band_key(bins: npt.NDArray[np.uint32], band: Scalar, rows: Scalar) -> Scalar
 
 
 @compiled
+def write_band_keys(
+    keys: Hashes, count: Scalar, bins: npt.NDArray[np.uint32], rows: Scalar, band_keys: npt.NDArray[np.uint32]
+) -> None:
+    """Write the key of each band of a text's signature, which is made in `bins`."""
+    sign(keys, count, bins)
+    for band in range(len(band_keys)):
+        band_keys[band] = band_key(bins, band, rows)
+
+
+@compiled
 def num_differing_bits(left: Hashes, right: Hashes, most: Scalar) -> Scalar:
     """Count the bits in which two bitmaps differ; once there are more than `most`, the count so far."""
     total = 0
