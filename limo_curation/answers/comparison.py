@@ -31,7 +31,7 @@ from limo_curation.answers.reading import (
     rational,
     read,
 )
-from limo_curation.answers.verdicts import Verdict, all_equal
+from limo_curation.answers.verdicts import Verdict
 from limo_curation.answers.workers import compare_leaves
 
 MAX_CHARACTERS: Final = 2_000  # ours: longer texts are compared as strings only
@@ -181,7 +181,10 @@ def compare_ordered(left: Sequence[Reading], right: Sequence[Reading], leaf: Com
     """Compare element by element."""
     if len(left) != len(right):
         return Verdict.DIFFERENT
-    return all_equal(compare_readings(*pair, leaf) for pair in zip(left, right, strict=True))
+    found = {compare_readings(*pair, leaf) for pair in zip(left, right, strict=True)}
+    if Verdict.DIFFERENT in found:
+        return Verdict.DIFFERENT
+    return Verdict.UNDECIDED if Verdict.UNDECIDED in found else Verdict.EQUAL
 
 
 def compare_unordered(left: Sequence[Reading], right: Sequence[Reading], leaf: CompareLeaf) -> Verdict:
