@@ -117,3 +117,8 @@ def identity_of(stage: Stage) -> dict[str, Any]:
         "writes": {name: str(dtype) for name, dtype in stage.writes.schema.items()},
         "format": STORE_FORMAT,
     }
+
+
+def settings_of(plan: StagePlan) -> str:
+    """Return a digest of a stage's code and config: runs that share it differ in their input only."""
+    return json_digest(identity_of(plan.stage) | {"config": plan.config.key_fields()})[:32]

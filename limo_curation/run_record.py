@@ -16,7 +16,7 @@ from pydantic import ValidationError, field_validator
 from limo_curation.config import RunConfig
 from limo_curation.errors import TableError
 from limo_curation.files import without_credentials
-from limo_curation.store import REUSE_FOLDER, Artifact, KeptConfig, Manifest, Record, Store, json_digest
+from limo_curation.store import INDEX_FOLDER, REUSE_FOLDER, Artifact, KeptConfig, Manifest, Record, Store, json_digest
 from limo_curation.tables import BENCHMARKS, DROPPED, RECORDED_CHAINS, SAMPLES
 
 RUNS_FOLDER: Final = "runs"
@@ -258,6 +258,7 @@ def collect_garbage(
     if not is_dry_run:
         for stage in store.list(""):
             mend_reuse(store, stage)
+            mend_index(store, stage)
     return [f"{stage}/{key}" for stage, key in unused]
 
 
@@ -276,6 +277,14 @@ def mend_reuse(store: Store, stage: str) -> None:
             store.offer_part(stage, *held[name])
         else:
             store.remove(f"{stage}/{REUSE_FOLDER}/{name}")
+
+
+def mend_index(store: Store, stage: str) -> None:
+    """Delete the records of indexes whose entry is gone."""
+    for name in store.list(f"{stage}/{INDEX_FOLDER}"):
+        there = store.stored_index(stage, name.removesuffix(".json"))
+        if there is None or not store.list(f"{stage}/{there.key}/{INDEX_FOLDER}"):
+            store.remove(f"{stage}/{INDEX_FOLDER}/{name}")
 
 
 def verify_store(store: Store) -> list[str]:
@@ -307,5 +316,5 @@ def entries(store: Store) -> Iterator[tuple[str, str, bool]]:
             if not ENTRY_KEY.fullmatch(key):
                 continue
             content = store.list(f"{stage}/{key}")
-            if not {"manifest.json", "parts", "kept", "work"}.isdisjoint(content):
+            if not {"manifest.json", "parts", "kept", "work", INDEX_FOLDER}.isdisjoint(content):
                 yield stage, key, "manifest.json" in content

@@ -18,7 +18,16 @@ from limo_curation.digests import id_digest
 from limo_curation.errors import StageError
 from limo_curation.ledger import StageResult
 from limo_curation.parts import InputPart, all_parts, clock, find_part, input_part, part_key, scan_part, write_part
-from limo_curation.plan import DEFAULT_PART_ROWS, RowStage, Stage, StageMetrics, StagePlan, TableStage, plan_stage
+from limo_curation.plan import (
+    DEFAULT_PART_ROWS,
+    RowStage,
+    Stage,
+    StageMetrics,
+    StagePlan,
+    TableStage,
+    plan_stage,
+    settings_of,
+)
 from limo_curation.progress import Progress
 from limo_curation.store import FileRecord, PartRecord
 from limo_curation.tables import DROPPED
@@ -127,6 +136,17 @@ class StageWriter:
             record = store.write_table(stage, key, "work", name, frame)
             store.write_bytes(f"{stage}/{key}/work/{name}.json", record.model_dump_json(indent=1).encode())
         return frame
+
+    def read_index(self) -> dict[str, pl.DataFrame]:
+        """Return what the last run with this code and config wrote by `write_index`; empty where there is none.
+
+        It may have run on another input, or it may be an attempt at this one that was killed.
+        """
+        return self.plan.store.read_index(self.plan.stage.name, settings_of(self.plan))
+
+    def write_index(self, frames: Mapping[str, pl.DataFrame]) -> None:
+        """Leave frames for the next run with this code and config, whatever its input."""
+        self.plan.store.write_index(self.plan.stage.name, self.plan.key, settings_of(self.plan), frames)
 
     def find_part(self, start: int, stop: int, *, depends_on: str = "") -> PartRecord | None:
         """Return the record of a part that need not be computed, or None; a part that is found belongs to the result.

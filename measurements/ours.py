@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from limo_curation.deduplication import DEDUPLICATION
-from limo_curation.deduplication.problems import decide
+from limo_curation.deduplication.problems import find
 from limo_curation.plan import plan_stage
 from limo_curation.problem_config import DeduplicationConfig
 from limo_curation.runner import run_stage
@@ -55,7 +55,7 @@ def prepared(store: Store, rows: int, mode: str, threads: int) -> Any:
 
     def decide_only() -> dict[str, Any]:
         out = StageWriter(plan)
-        found = decide(out.input_parts(), rows, config, out)
+        found = find(out.input_parts(), config, out)
         return {"num_removed": found.decisions.height, "num_compared": found.num_compared}
 
     return decide_only

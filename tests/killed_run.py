@@ -30,7 +30,7 @@ class FatalStore(Store):
     def write_table(self, stage: str, key: str, half: str, name: str, frame: pl.DataFrame) -> FileRecord:
         """Write it, and die before the other half is written."""
         record = super().write_table(stage, key, half, name, frame)
-        self.die_at(stage, "interim result" if half == "work" else "half of a part")
+        self.die_at(stage, "interim result" if half in ("work", "index") else "half of a part")
         return record
 
     def commit_part(self, stage: str, key: str, part: PartRecord) -> None:

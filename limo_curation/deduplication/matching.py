@@ -58,6 +58,8 @@ class Choices(NamedTuple):
     """Similarity to the representative."""
     relation: npt.NDArray[np.uint8]
     """`EXACT` or `NEAR`; 0 for kept texts."""
+    is_capped: npt.NDArray[np.bool_]
+    """Whether it has more than `MAX_CANDIDATES`."""
 
 
 def sort_groups(numbers: Hashes, order: Indices, rank: Hashes, names: Hashes, rows: Indices) -> None:
@@ -117,7 +119,7 @@ def is_better(left: Scalar, right: Scalar, rank: Hashes, names: Hashes, rows: In
 @compiled
 def choose_representatives(
     pool: Pool, numbers: Hashes, order: Indices, num_bands: Scalar, rows_per_band: Scalar, choices: Choices
-) -> tuple[Scalar, Scalar]:
+) -> Scalar:
     """Choose for every text of a partition.
 
     Args:
@@ -129,11 +131,11 @@ def choose_representatives(
         choices: out; `representative` comes filled with `KEPT`.
 
     Returns:
-        The number of pairs that were compared n-gram by n-gram, and of texts with more than `MAX_CANDIDATES`.
+        The number of pairs that were compared n-gram by n-gram.
     """
     scratch = make_scratch(longest_text(pool))
     sketches = make_sketches(SMALL_GROUP)
-    num_compared = num_capped = 0
+    num_compared = 0
     start = 0
     while start < len(order):
         stop = end_of_group(numbers, order, start)
@@ -144,10 +146,8 @@ def choose_representatives(
         if len(group) <= SMALL_GROUP:
             num_compared += choose_in_small_group(pool, group, sketches, scratch, choices)
         else:
-            compared, capped = choose_in_large_group(pool, group, num_bands, rows_per_band, scratch, choices)
-            num_compared += compared
-            num_capped += capped
-    return num_compared, num_capped
+            num_compared += choose_in_large_group(pool, group, num_bands, rows_per_band, scratch, choices)
+    return num_compared
 
 
 @compiled
@@ -209,15 +209,15 @@ def settle(text: Scalar, representative: Scalar, similarity: Scalar, choices: Ch
 @compiled
 def choose_in_large_group(
     pool: Pool, group: Indices, num_bands: Scalar, rows_per_band: Scalar, scratch: Scratch, choices: Choices
-) -> tuple[Scalar, Scalar]:
-    """Compare each text with the kept ones that share a band; return the numbers of comparisons and of capped texts."""
+) -> Scalar:
+    """Compare each text with the kept ones that share a band; return the number of exact comparisons."""
     sketches = make_sketches(len(group))
     buckets, num_buckets = band_group(pool, group, num_bands, rows_per_band, sketches, scratch)
     twins = find_twins(pool, group, sketches)
     shelves = make_shelves(buckets, num_buckets)
     seen = np.zeros(len(group), np.int32)
     candidates = np.empty(MAX_CANDIDATES, np.int32)
-    num_compared = num_capped = 0
+    num_compared = 0
     for place in range(len(group)):
         text = group[place]
         if twins[place] >= 0:
@@ -234,12 +234,12 @@ def choose_in_large_group(
                 if similarity >= pool.threshold and is_best:
                     best = candidate
                     best_jaccard = similarity
-        num_capped += num_candidates == MAX_CANDIDATES
+        choices.is_capped[text] = num_candidates == MAX_CANDIDATES
         if best >= 0:
             settle(text, group[best], best_jaccard, choices)
         else:
             shelve(place, buckets, sketches, shelves)
-    return num_compared, num_capped
+    return num_compared
 
 
 @compiled

@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 
 from limo_curation.compiled import compiled
-from limo_curation.deduplication.finding import Batch, Found, Settings, find_duplicates
-from limo_curation.deduplication.matching import EXACT
+from limo_curation.deduplication.finding import Batch, Found, PoolPart, Settings, find_duplicates, partitions_for
+from limo_curation.deduplication.index import NOTHING_KNOWN, Known, index_of, known_of, untouched
+from limo_curation.deduplication.matching import EXACT, Indices
 from limo_curation.deduplication.signatures import optimal_bands
 from limo_curation.digests import frame_digest
 from limo_curation.folding import Bytes, Hashes, Offsets, texts_of
@@ -46,11 +47,7 @@ def deduplicate_problems(
     """
     del store
     parts = out.input_parts()
-    found = functools.cache(lambda: decide(parts, problems.rows, config, out))
-    decisions = out.checkpoint(
-        "decisions", lambda: with_evidence(found().decisions, parts, out, num_threads=config.num_threads)
-    )
-    counts = out.checkpoint("counts", lambda: counts_of(found()))
+    decisions, num_capped = decide(parts, config, out)
     out.progress.start(problems.rows, step="writing")
     sizes = decisions.group_by("duplicate_of").len("duplicates").sort("duplicate_of")
 
@@ -64,29 +61,57 @@ def deduplicate_problems(
         out.progress.advance(part.rows)
 
     run_all(write, parts, num_threads=config.num_threads)
-    return dict(counts.row(0, named=True))
+    return {"num_rows_capped": float(num_capped)}
 
 
-def decide(parts: list[InputPart], num_rows: int, config: DeduplicationConfig, out: StageWriter) -> Found:
-    """Decide about the whole pool."""
+def decide(parts: list[InputPart], config: DeduplicationConfig, out: StageWriter) -> tuple[pl.DataFrame, int]:
+    """Decide about the whole pool: anew where rows came or went since the last run, and leave an index for the next.
+
+    Returns:
+        The decisions, columns as in `DECIDED`, and the number of rows with more candidates than were compared.
+    """
+    known = known_of(parts, out.read_index())
+    found = find(parts, config, out, known=known)
+    standing, capped = untouched(known, found.numbers, found.touched)
+    new = with_evidence(found.decisions, parts, out, num_threads=config.num_threads)
+    decisions = pl.concat([standing, new]).sort("row")
+    capped = np.sort(np.concatenate([capped, found.capped]))
+    out.write_index(index_of(parts, numbers=found.numbers, decisions=decisions, capped=capped))
+    return decisions, len(capped)
+
+
+def find(
+    parts: list[InputPart], config: DeduplicationConfig, out: StageWriter, *, known: Known = NOTHING_KNOWN
+) -> Found:
+    """Find the duplicates that are not known."""
     bands, rows_per_band = optimal_bands(config.threshold, config.num_perm)
+    settings = Settings(config.ngram_size, config.threshold, bands, rows_per_band, config.same_numbers)
+    pool = [
+        PoolPart(part.start, part.stop, functools.partial(read_batch, part, config, out), known.numbers.get(place))
+        for place, part in enumerate(parts)
+    ]
     return find_duplicates(
-        [functools.partial(read_batch, part, config, out) for part in parts],
-        num_rows=num_rows,
-        settings=Settings(config.ngram_size, config.threshold, bands, rows_per_band, config.same_numbers),
+        pool,
+        settings=settings,
+        num_partitions=partitions_for(sum(part.rows for part in parts), settings),
         num_threads=config.num_threads,
         max_bytes=int(config.memory_gib * BYTES_PER_GIB),
         progress=out.progress,
+        gone=known.gone,
     )
 
 
-def read_batch(part: InputPart, config: DeduplicationConfig, out: StageWriter) -> Batch:
-    """Read the rows that a part covers."""
+def read_batch(part: InputPart, config: DeduplicationConfig, out: StageWriter, places: Indices | None) -> Batch:
+    """Read the rows that a part covers, or only those at some places within it."""
     rows = out.scan_part(part).select(COMPARED_COLUMNS).collect()
+    if places is None:
+        places = np.arange(rows.height)
+    else:
+        rows = rows[places]
     ids = texts_of(rows["problem_id"])
     names = np.zeros((rows.height, 2), np.uint64)
     read_names(ids.data, ids.offsets, names)
-    return Batch(part.start, texts_of(rows["question"]), rank_rows(rows, config.source_priority), names)
+    return Batch(part.start + places, texts_of(rows["question"]), rank_rows(rows, config.source_priority), names)
 
 
 def rank_rows(rows: pl.DataFrame, source_priority: tuple[str, ...]) -> Hashes:
@@ -138,13 +163,6 @@ def with_evidence(
 def evidence() -> pl.Expr:
     """Return what the ledger says of a representative."""
     return pl.format("{} ({})", "problem_id", pl.col("origin").fill_null("?"))
-
-
-def counts_of(found: Found) -> pl.DataFrame:
-    """Return what the search took, as the stage's metrics: one row."""
-    return pl.DataFrame(
-        {"num_pairs_compared": [float(found.num_compared)], "num_rows_capped": [float(found.num_capped)]}
-    )
 
 
 def rows_within(frame: pl.DataFrame, column: str, part: InputPart) -> pl.DataFrame:

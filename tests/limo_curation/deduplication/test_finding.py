@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limo_curation.deduplication.finding import Batch, Settings, find_duplicates
-from limo_curation.deduplication.matching import EXACT, NEAR, SMALL_GROUP
+from limo_curation.deduplication.finding import Batch, PoolPart, Settings, find_duplicates
+from limo_curation.deduplication.matching import EXACT, NEAR, SMALL_GROUP, Indices
 from limo_curation.folding import fold, texts_of
 from limo_curation.numerals import number_fingerprints
 from limo_curation.progress import Progress, Standing, shown_by
@@ -26,25 +27,31 @@ MANY_BANDS = Settings(ngram_size=5, threshold=THRESHOLD, num_bands=128, rows_per
 def decide(
     texts: list[str], ranks: list[int], *, batch_rows: int = 50, threads: int = 2, max_bytes: int = 1 << 30
 ) -> list[Decision]:
-    def load(start: int) -> Batch:
-        stop = min(start + batch_rows, len(texts))
-        names = np.zeros((stop - start, 2), np.uint64)
-        rank = np.array(ranks[start:stop], np.uint64)
-        return Batch(start, texts_of(pl.Series(texts[start:stop], dtype=pl.String)), rank, names)
-
     told: list[Standing] = []
     with shown_by(told.append):
         progress = Progress("deduplication")
     found = find_duplicates(
-        [lambda start=start: load(start) for start in range(0, len(texts), batch_rows)],
-        num_rows=400_000,  # makes four partitions
+        pool_of(texts, ranks, batch_rows=batch_rows),
         settings=MANY_BANDS,
+        num_partitions=4,
         num_threads=threads,
         max_bytes=max_bytes,
         progress=progress,
     )
-    assert [standing.done for standing in told][-1:] == ([len(texts)] if texts else [0])
+    assert [standing.done for standing in told][-1:] == ([len(texts)] if texts else [])
     return found.decisions.rows()
+
+
+def pool_of(texts: list[str], ranks: list[int], *, batch_rows: int) -> list[PoolPart]:
+    def load(start: int, stop: int, places: Indices | None) -> Batch:
+        rows = np.arange(start, stop) if places is None else start + places
+        rank = np.array(ranks, np.uint64)[rows]
+        chosen = pl.Series([texts[row] for row in rows], dtype=pl.String)
+        return Batch(rows, texts_of(chosen), rank, np.zeros((len(rows), 2), np.uint64))
+
+    starts = range(0, len(texts), batch_rows)
+    ranges = [(start, min(start + batch_rows, len(texts))) for start in starts]
+    return [PoolPart(start, stop, partial(load, start, stop)) for start, stop in ranges]
 
 
 def decide_plainly(texts: list[str], ranks: list[int]) -> list[Decision]:
@@ -111,9 +118,17 @@ def test_batches_threads_and_memory_change_nothing(batch_rows: int, threads: int
 
 
 def test_error_in_a_batch_ends_the_search() -> None:
-    def broken() -> Batch:
+    def broken(places: Indices | None) -> Batch:
+        del places
         raise OSError("the disk is gone")
 
     progress = Progress("deduplication")
     with pytest.raises(OSError, match="the disk is gone"):
-        find_duplicates([broken] * 3, num_rows=3, settings=MANY_BANDS, num_threads=2, max_bytes=1, progress=progress)
+        find_duplicates(
+            [PoolPart(row, row + 1, broken) for row in range(3)],
+            settings=MANY_BANDS,
+            num_partitions=1,
+            num_threads=2,
+            max_bytes=1,
+            progress=progress,
+        )
