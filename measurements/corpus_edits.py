@@ -186,7 +186,8 @@ def allows(text: Bytes, place: int, length: int, kind: int) -> bool:
         while end < length and is_small(text[end]):
             end += 1
         return end - place > 2 and end < length and text[end] == 32
-    return is_small(text[place - 1]) and is_small(text[place - 2]) and is_small(text[place + 1])
+    # behind a word of one letter there is no change: what stands before the text is not the text's
+    return place >= 2 and is_small(text[place - 1]) and is_small(text[place - 2]) and is_small(text[place + 1])
 
 
 @compiled

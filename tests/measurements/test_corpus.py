@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from limo_curation.number_words import NUMBER_WORDS
 from limo_curation.tables import SCREENED
 from measurements import corpus
+from measurements.corpus_edits import edit
 
 ROWS = 20_000
 NUMBER = r"\d+(?:[.,]\d+)*"
@@ -83,6 +85,18 @@ def test_copies_are_equal_and_edits_keep_the_numbers(pool: pl.DataFrame) -> None
     assert (copies["question"] == copies["original"]).all()
     assert edits.select((numbers_in("question") == numbers_in("original")).all()).item()
     assert edits.select((pl.col("question") != pl.col("original")).mean()).item() > 0.95
+
+
+def test_edit_does_not_depend_on_what_the_buffers_held_before() -> None:
+    text = np.frombuffer(b"a farmer has 3 sheep, an old dog and a cat. how many is that?", np.uint8)
+    for seed in range(300):
+        edited: set[bytes] = set()
+        for filler in (32, 44, 97):
+            buffers = np.full((2, 400), filler, np.uint8)
+            buffers[0, : len(text)] = text
+            length = edit(buffers, len(text), np.uint64(seed))
+            edited.add(buffers[0, :length].tobytes())
+        assert len(edited) == 1, edited
 
 
 def test_no_typo_makes_a_number_word(pool: pl.DataFrame) -> None:
