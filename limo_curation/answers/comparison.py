@@ -1,48 +1,56 @@
-r"""Decide whether two answers are equal, in two tiers.
+r"""Compare the structure of two answers: lists, sets, tuples, intervals, matrices, equations, names.
 
-The exact tier compares structure (tuples, sets, lists, intervals, matrices, names, units) and plain numbers without
-sympy; it settles nearly all answers. What it leaves open are pairs of leaves such as `\sqrt{8}` and `2\sqrt{2}`, and
-only these go to the symbolic tier, in killable worker processes.
-
-Policies. A bare list and a set are unordered, and repeated elements leave it undecided; a tuple is ordered. A tuple, a
-set and an interval with the same elements are undecided, an open and a closed end differ. `x = 5` equals `5`, but not
-surely `y = 5`. A unit on one side only is ignored, but percent on one side only is undecided. A rounded decimal against
-a fraction is undecided. A number in a base equals only numbers in a base. No verdict depends on the order of the two.
+Policies by default (`policy.py`). A bare list and a set are unordered, and repeated elements leave it undecided; a tuple
+is ordered. A tuple, a set and an interval with the same elements are undecided; an open and a closed end differ.
+`x = 5` equals `5`, but not surely `y = 5`. Two equations are equal where one is a multiple of the other. A number in a
+base equals only numbers in that base. No verdict depends on the order of the two, but for the policy on decimals.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
 from limo_curation.answers.normalisation import normalise
+from limo_curation.answers.numbers import rational
+from limo_curation.answers.policy import DEFAULT_POLICY, AnswerPolicy
 from limo_curation.answers.reading import (
     BASED,
-    DECIMAL,
+    CHOICE,
+    EQUATION,
+    INTERVALS,
     LIST,
     OPAQUE,
+    RATIO,
     SCALAR,
     SET,
-    THOUSANDS,
+    UNEQUAL,
     UNION,
     Reading,
-    rational,
+    names_of,
     read,
 )
-from limo_curation.answers.verdicts import Verdict
+from limo_curation.answers.scalars import CompareLeaf, Rules, compare_scalars
+from limo_curation.answers.verdicts import (
+    Comparison,
+    Reason,
+    Verdict,
+    all_equal,
+    different,
+    equal,
+    undecided,
+)
 from limo_curation.answers.workers import compare_leaves
 
 MAX_CHARACTERS: Final = 2_000  # ours: longer texts are compared as strings only
-MAX_ITEMS: Final = 40
 MAX_LEAF_PAIRS: Final = 16
 DEFAULT_TIMEOUT_SECONDS: Final = 5.0
 
 SMALL_INTEGER: Final = re.compile("-?[0-9]{1,15}")
 
 LeafPair = tuple[str, str]
-CompareLeaf = Callable[[str, str], Verdict]
 
 
 def compare_answers(predicted: str | None, gold: str | None) -> Verdict:
@@ -88,7 +96,7 @@ def compare_many(
         verdicts.append(settled.get(pair, Verdict.UNDECIDED))
     answers = compare_leaves(list(open_pairs.values()), num_workers=num_workers, timeout_seconds=timeout_seconds)
     symbolic = {
-        readings: compare_readings(*readings, look_up(dict(zip(leaves, found, strict=True))))
+        readings: compare_readings(*readings, look_up(dict(zip(leaves, found, strict=True)))).verdict
         for (readings, leaves), found in zip(open_pairs.items(), answers, strict=True)
     }
     for index, readings in open_at.items():
@@ -96,9 +104,9 @@ def compare_many(
     return verdicts
 
 
-def look_up(known: Mapping[LeafPair, Verdict]) -> CompareLeaf:
+def look_up(known: Mapping[LeafPair, Comparison]) -> CompareLeaf:
     """Return a comparison of leaves that only knows the given verdicts."""
-    return lambda left, right: known.get((left, right), Verdict.UNDECIDED)
+    return lambda left, right: known.get((left, right), undecided(Reason.NOT_UNDERSTOOD))
 
 
 def exact_tier(predicted: str | None, gold: str | None) -> tuple[Verdict | tuple[Reading, Reading], list[LeafPair]]:
@@ -117,11 +125,11 @@ def exact_tier(predicted: str | None, gold: str | None) -> tuple[Verdict | tuple
     left, right = read(texts[0]), read(texts[1])
     leaves: dict[LeafPair, None] = {}
 
-    def ask_later(left_leaf: str, right_leaf: str) -> Verdict:
+    def ask_later(left_leaf: str, right_leaf: str) -> Comparison:
         leaves[left_leaf, right_leaf] = None
-        return Verdict.UNDECIDED
+        return undecided(Reason.NOT_UNDERSTOOD)
 
-    verdict = compare_readings(left, right, ask_later)
+    verdict = compare_readings(left, right, ask_later).verdict
     if verdict is not Verdict.UNDECIDED or not 0 < len(leaves) <= MAX_LEAF_PAIRS:
         return verdict, []
     return (left, right), list(leaves)
@@ -129,171 +137,238 @@ def exact_tier(predicted: str | None, gold: str | None) -> tuple[Verdict | tuple
 
 # -- structure ---------------------------------------------------------------------------------------------------------
 
-BRACKETS: Final = frozenset({"()", "[]", "(]", "[)"})
+MAX_ITEMS: Final = 40
 UNORDERED: Final = frozenset({LIST, SET})
-UPWARD, DOWNWARD = frozenset({">", r"\ge"}), frozenset({"<", r"\le"})
+SEVERAL: Final = UNORDERED | INTERVALS
 
 
-def compare_readings(left: Reading, right: Reading, leaf: CompareLeaf) -> Verdict:
-    """Compare two readings; `leaf` is asked about every pair of leaves that needs sympy."""
+def compare_readings(
+    predicted: Reading, gold: Reading, leaf: CompareLeaf, policy: AnswerPolicy = DEFAULT_POLICY
+) -> Comparison:
+    """Compare two readings; `leaf` is asked about every pair of expressions that needs sympy."""
+    return compare(predicted, gold, Rules(leaf, policy))
+
+
+def compare(left: Reading, right: Reading, rules: Rules) -> Comparison:
+    """Compare two readings or two of their elements."""
     if left.text == right.text:
-        return Verdict.EQUAL
+        return equal(Reason.SAME_TEXT)
     if OPAQUE in (left.kind, right.kind):
-        return Verdict.UNDECIDED
-    verdict = compare_by_kind(left, right, leaf)
-    if left.name is not None and right.name is not None and left.name != right.name:
-        return Verdict.UNDECIDED
-    return verdict
+        return undecided(Reason.NOT_UNDERSTOOD)
+    if left.name != right.name:
+        if left.name is not None and right.name is not None:
+            return compare_equations(left, right, rules) or undecided(Reason.NAME)
+        if rules.policy.names == "required":
+            return undecided(Reason.NAME)
+    return compare_by_kind(left, right, rules)
 
 
-def compare_by_kind(left: Reading, right: Reading, leaf: CompareLeaf) -> Verdict:
+def compare_by_kind(left: Reading, right: Reading, rules: Rules) -> Comparison:
     """Compare two readings that are understood, whatever their names."""
     kinds = {left.kind, right.kind}
     if kinds == {SCALAR}:
-        return compare_scalars(left, right, leaf)
-    if kinds == {BASED}:
-        return Verdict.EQUAL if left.value == right.value else Verdict.DIFFERENT
-    if kinds <= UNORDERED:
-        return compare_unordered(left.items, right.items, leaf)
+        return compare_scalars(left, right, rules)
+    if CHOICE in kinds:
+        return compare_choices(left, right, rules)
+    if BASED in kinds:
+        return compare_bases(left, right)
+    if RATIO in kinds:
+        return compare_ratios(left, right, rules)
     if kinds == {UNION}:  # (0,1)∪{1} is (0,1], so only equal pieces say something
-        return only(Verdict.EQUAL, match_items(left.items, right.items, leaf))
-    if len(kinds) == 1:
-        return compare_ordered(left.items, right.items, leaf)
-    if kinds <= BRACKETS:
-        ends = compare_ordered(left.items, right.items, leaf)
-        return Verdict.DIFFERENT if kinds & {"(]", "[)"} else only(Verdict.DIFFERENT, ends)
-    if kinds <= UPWARD | DOWNWARD:
-        return Verdict.DIFFERENT if kinds & UPWARD and kinds & DOWNWARD else Verdict.UNDECIDED
-    if kinds <= UNORDERED | {"()"}:
-        return only(Verdict.DIFFERENT, match_items(left.items, right.items, leaf))
-    if SCALAR in kinds and kinds & UNORDERED:
+        return only(Verdict.EQUAL, match_items(left.items, right.items, rules))
+    if kinds == {UNEQUAL}:
+        return compare(left.items[0], right.items[0], rules)
+    if kinds <= SEVERAL:
+        return compare_several(left, right, rules)
+    if SCALAR in kinds and kinds & SEVERAL:
         scalar, several = (left, right) if left.kind == SCALAR else (right, left)
-        return compare_with_several(scalar, several, leaf)
-    return Verdict.UNDECIDED
+        return compare_with_several(scalar, several, rules)
+    if left.kind.startswith("matrix") or right.kind.startswith("matrix"):
+        return compare_matrices(left, right, rules)
+    return compare_equations(left, right, rules) or undecided(Reason.OTHER_KIND)
 
 
-def only(wanted: Verdict, verdict: Verdict) -> Verdict:
-    """Return the verdict where it is the wanted one, else UNDECIDED."""
-    return verdict if verdict is wanted else Verdict.UNDECIDED
+def only(wanted: Verdict, found: Comparison, otherwise: Reason = Reason.NOT_UNDERSTOOD) -> Comparison:
+    """Return what was found where its verdict is the wanted one, else UNDECIDED."""
+    return found if found.verdict is wanted else undecided(otherwise)
 
 
-def compare_ordered(left: Sequence[Reading], right: Sequence[Reading], leaf: CompareLeaf) -> Verdict:
+def compare_equations(left: Reading, right: Reading, rules: Rules) -> Comparison | None:
+    """Ask whether two equations or inequalities are multiples of each other; None where one side is none."""
+    return rules.ask(left.equation, right.equation) if left.equation and right.equation else None
+
+
+def compare_choices(left: Reading, right: Reading, rules: Rules) -> Comparison:
+    """Compare an option's letter and text with a letter, with a text, or with another option."""
+    if left.kind == right.kind:
+        texts = compare(left.items[0], right.items[0], rules)
+        if left.leaf == right.leaf:
+            return only(Verdict.EQUAL, texts, Reason.CHOICE)
+        return undecided(Reason.CHOICE) if texts.verdict is Verdict.EQUAL else different(Reason.CHOICE)
+    choice, other = (left, right) if left.kind == CHOICE else (right, left)
+    if other.kind == SCALAR and re.fullmatch("[A-J]", other.leaf):
+        return equal(Reason.CHOICE) if choice.leaf == other.leaf else different(Reason.CHOICE)
+    pair = (choice.items[0], right) if choice is left else (left, choice.items[0])
+    return compare(*pair, rules)
+
+
+def compare_bases(left: Reading, right: Reading) -> Comparison:
+    """Compare a number that names its base with another number."""
+    if left.value is None or right.value is None:
+        return undecided(Reason.BASE)
+    if left.base == right.base:
+        return equal(Reason.SAME_NUMBER) if left.value == right.value else different(Reason.OTHER_NUMBER)
+    readings = {side.value for side in (left, right)} | {digits_of(side) for side in (left, right)}
+    return different(Reason.OTHER_NUMBER) if len(readings - {None}) == NUM_APART else undecided(Reason.BASE)
+
+
+def digits_of(number: Reading) -> Fraction | None:
+    """Return the value of a number's digits as if it named no base."""
+    return rational(number.leaf.partition("_")[0].strip("()"))
+
+
+def compare_ratios(left: Reading, right: Reading, rules: Rules) -> Comparison:
+    """Compare two ratios, or a ratio with the number that it is where its name says that it is a ratio."""
+    values = [[item.value for item in side.items] for side in (left, right)]
+    if left.kind != right.kind:
+        ratio, other = (left, right) if left.kind == RATIO else (right, left)
+        above, below = [*(item.value for item in ratio.items), None][:2]
+        is_named = ":" in f"{ratio.name}{other.name}" and len(ratio.items) == PAIR
+        if not is_named or above is None or not below or other.value is None:
+            return undecided(Reason.OTHER_KIND)
+        return equal(Reason.SAME_NUMBER) if above / below == other.value else different(Reason.OTHER_NUMBER)
+    if len(values[0]) != len(values[1]):
+        return different(Reason.OTHER_LENGTH)
+    in_order = compare_ordered(left.items, right.items, rules)
+    known = [(a, b) for a, b in zip(*values, strict=True) if a is not None and b is not None]
+    if in_order.verdict is Verdict.EQUAL or len(known) < len(left.items):
+        return only(Verdict.EQUAL, in_order)
+    if any(a * known[0][1] != b * known[0][0] for a, b in known):
+        return different(Reason.OTHER_NUMBER)
+    are_times = all(re.fullmatch("[0-9]{1,2}:[0-5][0-9]", side.text) for side in (left, right))
+    return undecided(Reason.OTHER_KIND) if are_times else equal(Reason.SAME_NUMBER)
+
+
+# -- several elements --------------------------------------------------------------------------------------------------
+
+PAIR: Final = 2
+NUM_APART: Final = 3
+DECIMAL_COMMA: Final = re.compile(r"[+-]?(?:[0-9]{4,15},[0-9]{1,9}|[0-9]{1,3},0[0-9]{1,9}|0,[0-9]{3,9})")
+
+
+def compare_several(left: Reading, right: Reading, rules: Rules) -> Comparison:
+    """Compare lists, sets, tuples and intervals with each other."""
+    kinds = {left.kind, right.kind}
+    if kinds <= UNORDERED:
+        return compare_unordered(left, right, rules)
+    if kinds <= INTERVALS:
+        return compare_intervals(left, right, rules)
+    if LIST in kinds or rules.policy.brackets == "ignored":
+        in_order = compare_ordered(left.items, right.items, rules)
+        is_vector = is_in_name_order(left) or is_in_name_order(right) or rules.policy.brackets == "ignored"
+        if in_order.verdict is Verdict.EQUAL and is_vector and "()" in kinds:
+            return in_order
+    return only(Verdict.DIFFERENT, match_items(left.items, right.items, rules), Reason.BRACKET)
+
+
+def is_in_name_order(several: Reading) -> bool:
+    """Return whether a list names its elements in alphabetical order, as `x = 1, y = 2` does for `(1, 2)`."""
+    names = names_of(several)
+    return bool(names) and names == sorted(names)
+
+
+def compare_ordered(left: Sequence[Reading], right: Sequence[Reading], rules: Rules) -> Comparison:
     """Compare element by element."""
     if len(left) != len(right):
-        return Verdict.DIFFERENT
-    found = {compare_readings(*pair, leaf) for pair in zip(left, right, strict=True)}
-    if Verdict.DIFFERENT in found:
-        return Verdict.DIFFERENT
-    return Verdict.UNDECIDED if Verdict.UNDECIDED in found else Verdict.EQUAL
+        return different(Reason.OTHER_LENGTH)
+    return all_equal(compare(*pair, rules) for pair in zip(left, right, strict=True))
 
 
-def compare_unordered(left: Sequence[Reading], right: Sequence[Reading], leaf: CompareLeaf) -> Verdict:
+def compare_intervals(left: Reading, right: Reading, rules: Rules) -> Comparison:
+    """Compare intervals, or pairs that may be intervals."""
+    ends = compare_ordered(left.items, right.items, rules)
+    if left.kind == right.kind:
+        return ends
+    if not (left.is_interval or right.is_interval):
+        return only(Verdict.DIFFERENT, ends, Reason.BRACKET)
+    if ends.verdict is Verdict.EQUAL:
+        return different(Reason.BRACKET)
+    values = [(a.value, b.value) for a, b in zip(left.items, right.items, strict=False)]
+    may_be_whole = any(a is not None and b is not None and abs(a - b) == 1 for a, b in values)
+    return undecided(Reason.BRACKET) if may_be_whole else only(Verdict.DIFFERENT, ends)  # x < 4 and x <= 3
+
+
+def compare_unordered(left: Reading, right: Reading, rules: Rules) -> Comparison:
     """Compare lists and sets; where one side names its elements and the other does not, their order counts."""
-    matched = match_items(left, right, leaf)
-    names = [{item.name for item in items if item.name is not None} for items in (left, right)]
-    if min(map(len, names)) == 0 and max(map(len, names)) > 1:
-        in_order = compare_ordered(left, right, leaf) if len(left) == len(right) else Verdict.UNDECIDED
-        return in_order if in_order is Verdict.EQUAL else only(Verdict.DIFFERENT, matched)
+    if rules.policy.lists == "ordered" and left.kind == right.kind == LIST:
+        return compare_ordered(left.items, right.items, rules)
+    names = [names_of(side) for side in (left, right)]
+    if names[0] and sorted(names[0]) == sorted(names[1]):
+        by_name = [sorted(side.items, key=lambda item: item.name or "") for side in (left, right)]
+        return compare_ordered(*by_name, rules)
+    matched = match_items(left.items, right.items, rules)
+    if bool(names[0]) != bool(names[1]) and max(map(len, names)) > 1:
+        in_order = compare_ordered(left.items, right.items, rules)
+        return in_order if in_order.verdict is Verdict.EQUAL else only(Verdict.DIFFERENT, matched, Reason.ORDER)
     return matched
 
 
-def match_items(left: Sequence[Reading], right: Sequence[Reading], leaf: CompareLeaf) -> Verdict:
-    """Find a partner for every element; repeated elements (1,1,2 against 1,2) leave it undecided."""
+def match_items(left: Sequence[Reading], right: Sequence[Reading], rules: Rules) -> Comparison:
+    """Find a partner for every element; repeated elements (1,1,2 against 1,2) are for the policy to judge."""
     if max(len(left), len(right)) > MAX_ITEMS:
-        return Verdict.UNDECIDED
-    table = [[compare_readings(a, b, leaf) for b in right] for a in left]
-    for row in [*table, *zip(*table, strict=True)]:
-        if all(verdict is Verdict.DIFFERENT for verdict in row):
-            return Verdict.DIFFERENT
+        return undecided(Reason.TOO_LONG)
+    table = [[compare(a, b, rules) for b in right] for a in left]
+    lines = [*table, *zip(*table, strict=True)]
+    if not table or not table[0] or any(all(cell.verdict is Verdict.DIFFERENT for cell in line) for line in lines):
+        return different(Reason.OTHER_ELEMENT)
     free = set(range(len(right)))
     for row in table:
-        partner = next((index for index in sorted(free) if row[index] is Verdict.EQUAL), None)
-        if partner is None:
-            return Verdict.UNDECIDED
-        free.remove(partner)
-    return Verdict.UNDECIDED if free else Verdict.EQUAL
+        partner = next((index for index in sorted(free) if row[index].verdict is Verdict.EQUAL), None)
+        if partner is not None:
+            free.remove(partner)
+        elif all(cell.verdict is not Verdict.EQUAL for cell in row):
+            return undecided(next(cell.reason for cell in row if cell.verdict is Verdict.UNDECIDED))
+    if len(left) == len(right) and not free:
+        return equal(Reason.SAME_STRUCTURE)
+    return repeated(lines, rules)
 
 
-def compare_with_several(scalar: Reading, several: Reading, leaf: CompareLeaf) -> Verdict:
-    """Compare one value with a list or set: different where an element is, unless a comma may be a number's."""
-    verdicts = {compare_readings(scalar, item, leaf) for item in several.items}
-    is_decimal = DECIMAL_COMMA.fullmatch(several.text) and rational(several.text.replace(",", ".")) == scalar.value
-    may_be_number = is_decimal or THOUSANDS.fullmatch(scalar.text)
-    are_named = len({item.name for item in several.items}) > 1
-    is_clear = Verdict.DIFFERENT in verdicts and not may_be_number and not are_named
-    return Verdict.DIFFERENT if is_clear else Verdict.UNDECIDED
+def repeated(lines: Sequence[Sequence[Comparison]], rules: Rules) -> Comparison:
+    """Judge two lists of the same elements that are not repeated as often."""
+    if not all(any(cell.verdict is Verdict.EQUAL for cell in line) for line in lines):
+        return undecided(Reason.NOT_UNDERSTOOD)
+    if rules.policy.repeats == "ignored":
+        return equal(Reason.MULTIPLICITY)
+    return undecided(Reason.MULTIPLICITY) if rules.policy.repeats == "undecided" else different(Reason.MULTIPLICITY)
 
 
-# -- leaves ------------------------------------------------------------------------------------------------------------
-
-DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+")
-CHOICE: Final = re.compile("[A-J]")
-WORD: Final = re.compile("[A-Za-z]{2,}")
-INFINITIES: Final = {r"\infty": 1, r"+\infty": 1, r"-\infty": -1}
-
-
-def compare_scalars(left: Reading, right: Reading, leaf: CompareLeaf) -> Verdict:
-    """Compare two values with or without units."""
-    units = {(reading.unit or "").rstrip("?") for reading in (left, right)}
-    verdict = compare_values(left, right, leaf)
-    if len(units) == 1:
-        return verdict
-    if "%" in units:  # 50% may stand for 50 or for 0.5
-        are_apart = left.value is not None and right.value is not None and not is_percent_of(left.value, right.value)
-        return only(Verdict.DIFFERENT, verdict) if are_apart else Verdict.UNDECIDED
-    if "" not in units:  # 5 cm is not 5 m, but 100 cm may be 1 m
-        return Verdict.DIFFERENT if verdict is Verdict.EQUAL and left.value else Verdict.UNDECIDED
-    is_doubtful = "?" in f"{left.unit}{right.unit}" and verdict is Verdict.EQUAL
-    are_numbers = left.value is not None and right.value is not None
-    return verdict if not is_doubtful and (are_numbers or verdict is Verdict.EQUAL) else Verdict.UNDECIDED
+def compare_matrices(left: Reading, right: Reading, rules: Rules) -> Comparison:
+    """Compare two matrices, or a matrix with a tuple; a row and a column with the same elements are undecided."""
+    if OPAQUE in (left.kind, right.kind) or not (left.items and right.items):
+        return undecided(Reason.OTHER_KIND)
+    in_order = compare_ordered(left.items, right.items, rules)
+    if left.kind == right.kind or (rules.policy.brackets == "ignored" and {left.kind, right.kind} & INTERVALS):
+        return in_order
+    return only(Verdict.DIFFERENT, in_order, Reason.BRACKET)
 
 
-def is_percent_of(left: Fraction, right: Fraction) -> bool:
-    """Return whether one number is the other or a hundredth of it."""
-    return left in (right, right / 100, right * 100)
+def compare_with_several(scalar: Reading, several: Reading, rules: Rules) -> Comparison:
+    """Compare one value with several: different where an element is, unless a comma may be a number's."""
+    text = several.text
+    if "." in scalar.text and "," in text and rational(text.replace(",", ".")) == scalar.value is not None:
+        return equal(Reason.SAME_NUMBER) if DECIMAL_COMMA.fullmatch(text) else undecided(Reason.GROUPING)
+    if re.fullmatch("[A-H]{2,6}", scalar.leaf):
+        letters = sorted(item.leaf for item in several.items)
+        return equal(Reason.CHOICE) if letters == sorted(scalar.leaf) else undecided(Reason.CHOICE)
+    if "," in scalar.text:
+        return undecided(Reason.GROUPING)
+    if names_of(several):
+        return undecided(Reason.NAME)
+    found = [compare(*pair, rules).verdict for pair in paired(scalar, several)]
+    is_clear = Verdict.DIFFERENT in found and len(found) > 1
+    return different(Reason.OTHER_LENGTH) if is_clear else undecided(Reason.OTHER_KIND)
 
 
-def compare_values(left: Reading, right: Reading, leaf: CompareLeaf) -> Verdict:
-    """Compare two values without their units."""
-    if left.leaf == right.leaf:
-        return Verdict.EQUAL
-    if left.value is not None and right.value is not None:
-        return compare_numbers(left, right)
-    if left.leaf in INFINITIES or right.leaf in INFINITIES:
-        signs = [INFINITIES.get(side.leaf) for side in (left, right)]
-        are_known = all(
-            sign is not None or side.value is not None for sign, side in zip(signs, (left, right), strict=True)
-        )
-        if are_known:
-            return Verdict.EQUAL if signs[0] == signs[1] else Verdict.DIFFERENT
-        return Verdict.UNDECIDED
-    choices = [CHOICE.fullmatch(side.leaf) is not None for side in (left, right)]
-    if any(choices):  # C may be the third option, whatever that says
-        return Verdict.DIFFERENT if all(choices) else Verdict.UNDECIDED
-    if WORD.fullmatch(left.leaf) and left.leaf.casefold() == right.leaf.casefold():
-        return Verdict.EQUAL
-    if all(side.value is not None or side.is_symbolic for side in (left, right)):
-        return leaf(left.leaf, right.leaf)
-    return Verdict.UNDECIDED
-
-
-def compare_numbers(left: Reading, right: Reading) -> Verdict:
-    """Compare two exact numbers; a rounded decimal against the fraction that it rounds is undecided."""
-    if left.value is None or right.value is None:
-        return Verdict.UNDECIDED
-    if left.value == right.value:
-        return Verdict.EQUAL
-    if all(THOUSANDS.fullmatch(side.leaf) and "," in side.leaf for side in (left, right)):
-        is_permutation = sorted(left.leaf.split(",")) == sorted(right.leaf.split(","))
-        return Verdict.UNDECIDED if is_permutation else Verdict.DIFFERENT  # 100,200 may be two numbers
-    if is_rounded(left, right.value, right.leaf) or is_rounded(right, left.value, left.leaf):
-        return Verdict.UNDECIDED
-    return Verdict.DIFFERENT
-
-
-def is_rounded(decimal: Reading, value: Fraction, leaf: str) -> bool:
-    """Return whether a decimal is what a fraction rounds to."""
-    places = len(decimal.leaf.partition(".")[2])
-    if decimal.value is None or not places or not DECIMAL.fullmatch(decimal.leaf.lstrip("+-")) or "." in leaf:
-        return False
-    return abs(value - decimal.value) * 10**places <= Fraction(1, 2)
+def paired(scalar: Reading, several: Reading) -> list[tuple[Reading, Reading]]:
+    """Return one value beside each element."""
+    return [(scalar, item) for item in several.items]

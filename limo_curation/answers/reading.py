@@ -1,11 +1,12 @@
 r"""Read the structure of a normalised answer: what it is a list, a pair, an interval, a relation or a number of.
 
-    `(1, \frac{1}{2})`  ->  kind `()`, two numbers         `x = 5`    ->  a number under the name x
-    `\{1, 2\}`          ->  kind `{}`, two numbers         `5 cm^2`   ->  a number with the unit cm2
-    `x \ge 5`           ->  kind `\ge`, a number           anything that is not surely understood  ->  opaque
+    `(1, \frac{1}{2})`  ->  kind `()`, two numbers         `x = 5`        ->  a number under the name x
+    `\{1, 2\}`          ->  kind `{}`, two numbers         `5 cm^{2}`     ->  a number with the unit cm2
+    `-2 < x \le 5`      ->  kind `(]`, surely an interval  `C. 12`        ->  a choice with its text
+    `2x+4y = 3`         ->  kind `=`, an equation          anything that is not surely understood  ->  opaque
 
-Only the numbers, variables and functions at the leaves go to the symbolic tier, and only where every token of a leaf
-is one that is known to be read right there: structure, units, bases and relations never do.
+Only expressions that have one reading (`expressions.py`) go to the symbolic tier, as the leaves of this structure, and
+equations between two of them: structure, units, bases and names never do.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
+from limo_curation.answers.expressions import parse_expression
 from limo_curation.answers.normalisation import CLOSE_SET, OPEN_SET, ROW_END
+from limo_curation.answers.numbers import based_number, rational
+from limo_curation.answers.relations import RELATION, VARIABLE, Relation, split_relation
+from limo_curation.answers.units import Quantity, split_quantity
 
 MAX_DEPTH: Final = 8  # ours: brackets in brackets in an answer
-MAX_DIGITS: Final = 1_000
-MAX_EXPONENT: Final = 300
 
 SCALAR: Final = "scalar"
 OPAQUE: Final = "opaque"
@@ -27,6 +30,12 @@ LIST: Final = "list"
 SET: Final = "{}"
 UNION: Final = "union"
 BASED: Final = "based"
+RATIO: Final = "ratio"
+CHOICE: Final = "choice"
+UNEQUAL: Final = "ne"
+EQUATION: Final = "="
+INTERVALS: Final = frozenset({"()", "[]", "(]", "[)"})
+INFINITIES: Final = {r"\infty": 1, r"+\infty": 1, r"-\infty": -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,77 +46,118 @@ class Reading:
     text: str
     items: tuple[Reading, ...] = ()
     leaf: str = ""
-    """The expression alone, without brackets, name and unit around it."""
+    """The expression alone, without brackets, name and unit around it; a choice's letter."""
     value: Fraction | None = None
     """The exact value of a rational number."""
     is_symbolic: bool = False
     """Whether the symbolic tier may be asked about `leaf`."""
     unit: str | None = None
     """A unit in one spelling; with a question mark behind it, perhaps a variable: `5m`."""
+    factor: int = 1
+    """1,000,000 in `5 million`; it is part of `value`."""
     name: str | None = None
     """What the answer is given for: x in `x = 5`."""
+    base: int = 10
+    is_approximate: bool = False
+    """Whether the answer itself says that it is not exact: `\\approx 5`."""
+    is_interval: bool = False
+    """Whether brackets surely are an interval's: it was an inequality, or an end is infinite."""
+    equation: str = ""
+    """The whole as `left=right`, `left<right` or `left\\le right`, where the symbolic tier may be asked about it."""
 
 
 def read(text: str, depth: int = 0) -> Reading:
     """Return the structure of a normalised text."""
-    opaque = Reading(OPAQUE, text)
+    value = rational(text)
+    if value is not None:
+        return Reading(SCALAR, text, leaf=text, value=value)
     if not text or depth > MAX_DEPTH or not is_balanced(text):
-        return opaque
-    matrix = MATRIX.fullmatch(text)
-    if matrix is not None:
-        return read_matrix(text, matrix["body"], depth)
-    if THOUSANDS.fullmatch(text):
-        return read_scalar(text)
-    words_to_commas = SEPARATOR_WORD.sub(",", text)
-    parts = split_top(words_to_commas, ",;")
-    if len(parts) > 1:
-        return replace(read_items(LIST, parts, depth), text=text)
-    relation = read_relation(text, depth)
-    if relation is not None:
-        return relation
-    parts = split_top(text.replace(r"\cup", "∪"), "∪")
-    if len(parts) > 1:
-        return replace(read_items(UNION, parts, depth), text=text)
-    return read_brackets(text, depth) or read_scalar(text)
+        return Reading(OPAQUE, text)
+    found = (
+        read_constant(text)
+        or read_matrix(text, depth)
+        or read_choice(text, depth)
+        or read_several(text, depth)
+        or read_relation(text, depth)
+        or read_union(text, depth)
+        or read_brackets(text, depth)
+        or read_ratio(text, depth)
+        or read_sentence(text, depth)
+    )
+    return found or read_scalar(text)
 
 
-# -- structure ---------------------------------------------------------------------------------------------------------
+# -- brackets and separators -------------------------------------------------------------------------------------------
 
-MATRIX: Final = re.compile(r"\\begin\{[bp]?matrix\}(?P<body>.*)\\end\{[bp]?matrix\}")
-THOUSANDS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+)(?:\.[0-9]+)?")
-SEPARATOR_WORD: Final = re.compile(r",?(?<![A-Za-z\\]) ?(?:and|or|和|或|以及) ?(?![A-Za-z])")
+OPENING: Final = "([{" + OPEN_SET
+CLOSING: Final = ")]}" + CLOSE_SET
 BRACKETS: Final = {"(": ")]", "[": ")]", OPEN_SET: CLOSE_SET, "{": "}"}
-RELATIONS: Final = {"=": "=", "<": "<", ">": ">", r"\le": r"\le", r"\ge": r"\ge", r"\in": r"\in"}
-FLIPPED: Final = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", "=": "=", r"\ne": r"\ne"}
-RELATION: Final = re.compile(
-    r"[=<>:|≡∣→]|\\(?:le|ge|ne|in|notin|approx|sim|simeq|equiv|cong|propto|mid|ll|gg|to|rightarrow|Rightarrow|implies"
-    r"|subset|subseteq|pmod|bmod|mod|forall|exists|dots|ldots|cdots|setminus|cap|infty(?=[0-9]))(?![A-Za-z])"
-)
-NAME: Final = re.compile(
-    r"(?:\\angle ?)?(?:[A-Za-z]{1,2}|\\(?:alpha|beta|gamma|theta|lambda|mu|phi|varphi|omega|angle ?[A-Z]{1,3}))"
-    r"(?:_\{?[0-9A-Za-z]+\}?)?'?(?:\([a-z](?:,[a-z])*\))?|[A-Z]{3}|\([a-zA-Z](?:,[a-zA-Z])+\)"
-)
+ALTERNATIVE: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:or|或者?)(?![a-z]) ?|;")
+CONJUNCTION: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:and|与|和|以及|且)(?![A-Za-z]) ?")
+WHOLE_LINE: Final = tuple(Reading(SCALAR, end, leaf=end) for end in (r"-\infty", r"\infty"))
+CONSTANTS: Final = {
+    **dict.fromkeys((r"\emptyset", r"\varnothing", "∅", OPEN_SET + CLOSE_SET), Reading(SET, "∅")),
+    **dict.fromkeys(
+        (r"\mathbb{R}", "ℝ", "all real numbers", "all reals"),
+        Reading("()", "ℝ", WHOLE_LINE, is_interval=True),
+    ),
+}
+
+
+def read_constant(text: str) -> Reading | None:
+    """Read the empty set and the real numbers; None for anything else."""
+    return CONSTANTS.get(text)
 
 
 def is_balanced(text: str) -> bool:
     """Return whether brackets nest (a half-open interval's do)."""
     depth = 0
     for character in text:
-        depth += (character in "([{" + OPEN_SET) - (character in ")]}" + CLOSE_SET)
-        if depth < 0:
-            return False
+        if character in OPENING:
+            depth += 1
+        elif character in CLOSING:
+            depth -= 1
+            if depth < 0:
+                return False
     return depth == 0
 
 
 def split_top(text: str, separators: str) -> list[str]:
     """Split at separators that stand outside all brackets."""
+    if not any(separator in text for separator in separators):
+        return [text]
     parts, depth, start = list[str](), 0, 0
     for index, character in enumerate(text):
-        depth += (character in "([{" + OPEN_SET) - (character in ")]}" + CLOSE_SET)
-        if depth == 0 and character in separators:
+        if character in OPENING:
+            depth += 1
+        elif character in CLOSING:
+            depth -= 1
+        elif depth == 0 and character in separators:
             parts.append(text[start:index].strip())
             start = index + 1
     return [*parts, text[start:].strip()]
+
+
+def read_several(text: str, depth: int) -> Reading | None:
+    """Read alternatives or a list; None where there is one element only."""
+    alternatives = split_top(ALTERNATIVE.sub(";", text), ";")
+    if len(alternatives) == 1:
+        parts = split_top(CONJUNCTION.sub(",", text), ",")
+        return replace(read_items(LIST, parts, depth), text=text) if len(parts) > 1 else None
+    found = read_items(LIST, alternatives, depth)
+    if found.kind == LIST and all(item.is_interval for item in found.items) and found.items[0].name is not None:
+        is_same = len({item.name for item in found.items}) == 1
+        return replace(found, kind=UNION, text=text, name=found.items[0].name) if is_same else Reading(OPAQUE, text)
+    if any(item.kind == LIST and not names_of(item) for item in found.items):  # `1, 2 or 3` is one list
+        flat = [part for alternative in alternatives for part in split_top(CONJUNCTION.sub(",", alternative), ",")]
+        found = read_items(LIST, flat, depth)
+    return replace(found, text=text)
+
+
+def names_of(several: Reading) -> list[str]:
+    """Return the names of a list's elements where each has another one, else nothing."""
+    names = [item.name for item in several.items if item.name is not None]
+    return names if len(names) == len(several.items) == len(set(names)) else []
 
 
 def read_items(kind: str, parts: list[str], depth: int) -> Reading:
@@ -119,17 +169,46 @@ def read_items(kind: str, parts: list[str], depth: int) -> Reading:
 
 def is_understood(item: Reading) -> bool:
     """Return whether an element is more than a piece of prose between two commas; one word is taken as a name."""
-    is_known = item.kind != SCALAR or item.is_symbolic or item.value is not None
-    return item.kind != OPAQUE and (is_known or re.fullmatch(r"[A-Za-z]+|[+-]\\infty", item.leaf) is not None)
+    is_known = item.kind != SCALAR or item.is_symbolic or item.value is not None or item.leaf in INFINITIES
+    return item.kind != OPAQUE and (is_known or re.fullmatch("[A-Za-z]+", item.leaf) is not None)
 
 
-def read_matrix(text: str, body: str, depth: int) -> Reading:
-    """Read a matrix by rows; its kind carries its shape."""
+MATRIX: Final = re.compile(
+    r"[\[(]?\\begin\{([bp]?matrix|smallmatrix|array)\}(?:\{[lcr|]{1,20}\})?(?P<body>.*)\\end\{\1\}[\])]?"
+)
+
+
+def read_matrix(text: str, depth: int) -> Reading | None:
+    """Read a matrix by rows; its kind carries its shape. None where there is none."""
+    matrix = MATRIX.fullmatch(text) if "\\begin" in text else None
+    if matrix is None:
+        return None
+    body = matrix["body"]
     rows = [row.split("&") for row in body.strip(ROW_END + " ").split(ROW_END)]
     if len({len(row) for row in rows}) != 1 or r"\begin" in body:
         return Reading(OPAQUE, text)
     kind = f"matrix {len(rows)}x{len(rows[0])}"
     return replace(read_items(kind, [cell.strip() for row in rows for cell in row], depth), text=text)
+
+
+CHOICE_TEXT: Final = re.compile(
+    r"(?:\(([A-H])\)|([A-H])[.)]) ?(?![A-H]?\)?$)(?=[0-9A-Za-z\\$-])|([A-H]) (?=[A-Z][a-z]{2})"
+)
+
+
+def read_choice(text: str, depth: int) -> Reading | None:
+    """Read an option's letter with the option's text: `C. 12`, `(C) Cecile`; None where there is no letter."""
+    match = CHOICE_TEXT.match(text)
+    if match is None:
+        return None
+    letter = match[1] or match[2] or match[3]
+    return Reading(CHOICE, text, (read(text[match.end() :].strip(), depth + 1),), leaf=letter)
+
+
+def read_union(text: str, depth: int) -> Reading | None:
+    """Read a union of sets; None where there is none."""
+    parts = split_top(text.replace(r"\cup", "∪"), "∪")
+    return replace(read_items(UNION, parts, depth), text=text) if len(parts) > 1 else None
 
 
 def read_brackets(text: str, depth: int) -> Reading | None:
@@ -143,147 +222,133 @@ def read_brackets(text: str, depth: int) -> Reading | None:
     if text[0] == OPEN_SET:
         return replace(read_items(SET, parts, depth), text=text)
     if len(parts) < 2:
-        return Reading(OPAQUE, text)
-    return replace(read_items(text[0] + text[-1], parts, depth), text=text)
+        return None
+    found = replace(read_items(text[0] + text[-1], parts, depth), text=text)
+    is_infinite = len(parts) == 2 and (
+        found.items[0].leaf == r"-\infty" or found.items[1].leaf in (r"\infty", r"+\infty")
+    )
+    return replace(found, is_interval=found.kind != OPAQUE and (is_infinite or found.kind in ("(]", "[)")))
+
+
+def read_ratio(text: str, depth: int) -> Reading | None:
+    """Read `2:3` or `1:2:3`; None where there is no colon."""
+    parts = split_top(text, ":")
+    return replace(read_items(RATIO, parts, depth), text=text) if len(parts) > 1 and all(parts) else None
+
+
+# -- relations ---------------------------------------------------------------------------------------------------------
 
 
 def read_relation(text: str, depth: int) -> Reading | None:
-    r"""Read `name = value`, `name \in set` or one inequality; other relations are opaque; None where there is none."""
-    found = list(RELATION.finditer(text))
-    if not found:
+    """Read a name with its value, an inequality or an equation; None where there is no such sign."""
+    if RELATION.search(text) is None:
         return None
-    sign = found[0].group()
-    left, right = text[: found[0].start()].strip(), text[found[0].end() :].strip()
-    opaque = Reading(OPAQUE, text)
-    if len(found) > 1 or sign not in {**RELATIONS, **FLIPPED} or not left or not right:
-        return opaque
-    if sign in FLIPPED and NAME.fullmatch(right) and not NAME.fullmatch(left):
-        left, right, sign = right, left, FLIPPED[sign]
-    if not NAME.fullmatch(left):
-        return opaque
-    value = read(right, depth + 1)
-    if value.kind == OPAQUE or value.name is not None:
-        return opaque
-    if sign in ("=", r"\in"):
-        return opaque if sign == r"\in" and value.kind == SCALAR else replace(value, text=text, name=left)
-    return Reading(sign, text, (value,), name=left) if value.kind == SCALAR else opaque
+    relation = split_relation(text)
+    return None if relation is None else replace(reading_of(relation, depth), text=text)
 
 
-# -- leaves ------------------------------------------------------------------------------------------------------------
+def reading_of(relation: Relation, depth: int) -> Reading:
+    """Return what a relation's parts say together."""
+    opaque = Reading(OPAQUE, "")
+    match relation.kind:
+        case "value" | "in":
+            return read_named(relation, depth)
+        case "ne":
+            value = read(relation.parts[0], depth + 1)
+            return Reading(UNEQUAL, "", (value,), name=relation.name) if value.kind == SCALAR else opaque
+        case "interval":
+            return read_inequality(relation, depth)
+        case "equation":
+            return sided(EQUATION, "=", relation.parts) or opaque
+        case "<" | r"\le":
+            return sided(relation.kind, relation.kind, relation.parts) or opaque
+        case _:
+            return opaque
 
-UNITS: Final = {
-    alias: unit
-    for unit, aliases in {
-        "°": "° degrees degree 度",
-        "%": "% percent pct",
-        "mm": "mm millimeters 毫米",
-        "cm": "cm centimeters centimeter centimetres 厘米",
-        "m": "m meters meter metres metre 米",
-        "km": "km kilometers kilometer kilometres 千米 公里",
-        "in": "inches inch",
-        "ft": "ft feet foot",
-        "yd": "yd yards yard",
-        "mi": "mi miles mile",
-        "g": "g grams gram 克",
-        "kg": "kg kilograms kilogram 千克 公斤",
-        "lb": "lb lbs pounds pound",
-        "s": "s sec seconds second 秒",
-        "min": "min mins minutes minute 分钟",
-        "h": "h hr hrs hours hour 小时",
-        "day": "days day 天",
-        "year": "years year 年",
-        "L": "L liters liter litres 升",
-        "mL": "mL ml milliliters 毫升",
-        "dollar": "dollars dollar USD",
-        "cent": "cents cent",
-        "yuan": "yuan 元",
-        "km/h": "km/h kmph",
-        "mph": "mph",
-        "m/s": "m/s",
-        "unit": "units unit",
-    }.items()
-    for alias in aliases.split()
-}
-AMBIGUOUS_UNITS: Final = frozenset("mgshL")
-"""Units that may as well be variables: `5m`."""
-UNIT: Final = re.compile(
-    r"(?P<value>[^A-Za-z]*[^A-Za-z\\ ]|.*[)}])(?P<space> ?)(?P<power_word>square |cubic |sq |平方|立方)?(?P<unit>"
-    + "|".join(re.escape(alias) for alias in sorted(UNITS, key=len, reverse=True))
-    + r")(?:\^\{(?P<power>[23])\})?"
-)
-POWER_WORDS: Final = {"square ": "2", "sq ": "2", "平方": "2", "cubic ": "3", "立方": "3"}
-NUMBER: Final = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-DECIMAL: Final = re.compile(NUMBER)
-RATIO: Final = re.compile(rf"(?:\\frac\{{([+-]?{NUMBER})\}}\{{([+-]?{NUMBER})\}}|({NUMBER})/({NUMBER}))")
-MIXED: Final = re.compile(r"([0-9]+)(?: ([0-9]+)/([0-9]+)|\\frac\{([0-9]+)\}\{([0-9]+)\})")
-SCIENTIFIC: Final = re.compile(rf"(?:({NUMBER}) ?(?:\\times|\\cdot|\*) ?)?10\^\{{(-?[0-9]{{1,3}})\}}")
-BASED_NUMBER: Final = re.compile(r"([0-9A-Z]+)_\{?([0-9]{1,2})\}?")
-LEAF: Final = re.compile(
-    r"(?:\\(?:frac|sqrt|pi|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|ln|exp|binom|cdot|times|alpha|beta|gamma|theta"
-    r"|lambda|mu|phi|infty)(?![A-Za-z])(?:\[[0-9]\])?|[0-9+\-*/^(){}.! ]"
-    r"|(?<![A-Za-z])(?:[a-z]{1,2}|[A-Z])(?![A-Za-z]))+"
-)
-MISREAD: Final = re.compile(
-    r"[0-9] +[0-9]"  # 1 1/2 inside a longer expression
-    r"|[0-9] ?\\frac\{[0-9]+\}\{[0-9]+\}"  # a mixed number or a product
-    r"|/ ?(?:[0-9]+|[A-Za-z]) ?(?:[A-Za-z(]|\\(?!cdot|times))"  # 1/2x: a half of x, or one over 2x
-    r"|!!|\.\.|\}\^\{|(?<![A-Za-z\\])[fghFGHP]\("  # f(x): a function's value
-)
-PRODUCT: Final = re.compile(r"([0-9]|(?<![A-Za-z\\])[A-Za-z]{1,2}) ?\(")
+
+def read_named(relation: Relation, depth: int) -> Reading:
+    r"""Read `name = value`, `name \in set`, or a value that is only about right."""
+    value = read(relation.parts[0], depth + 1)
+    if value.kind in (OPAQUE, CHOICE) or value.name is not None or (relation.kind == "in" and value.kind == SCALAR):
+        return Reading(OPAQUE, "")
+    if relation.kind == "in":
+        return replace(value, name=relation.name, is_interval=value.kind in INTERVALS)
+    equation = ""
+    if value.is_symbolic and relation.name is not None and VARIABLE.fullmatch(relation.name):
+        equation = f"{relation.name}={value.leaf}"
+    is_approximate = relation.is_approximate or value.is_approximate
+    return replace(value, name=relation.name, is_approximate=is_approximate, equation=equation)
+
+
+def read_inequality(relation: Relation, depth: int) -> Reading:
+    """Read what lies between two ends."""
+    ends = tuple(read(part, depth + 1) if part else end for part, end in zip(relation.parts, WHOLE_LINE, strict=True))
+    is_clear = all(end.kind == SCALAR and is_understood(end) and end.name is None for end in ends)
+    if not is_clear or any(relation.name in end.leaf for end in ends if relation.name is not None and not end.value):
+        return Reading(OPAQUE, "")
+    equation = ""
+    if "" in relation.parts:
+        sign = r"\le" if {"[", "]"} & set(relation.ends) else "<"
+        sides = (ends[0].leaf, relation.name or "") if relation.parts[0] else (relation.name or "", ends[1].leaf)
+        equation = f"{sides[0]}{sign} {sides[1]}"
+    return Reading(relation.ends, "", ends, name=relation.name, is_interval=True, equation=equation)
+
+
+def sided(kind: str, sign: str, parts: tuple[str, ...]) -> Reading | None:
+    """Return an equation or inequality between two expressions; None where one of them is not understood."""
+    if any(parse_expression(part) is None for part in parts):
+        return None
+    return Reading(kind, "", equation=f"{parts[0]}{sign} {parts[1]}" if sign != "=" else "=".join(parts))
+
+
+# -- sentences and leaves ----------------------------------------------------------------------------------------------
+
+SENTENCE: Final = re.compile(r"(?:(?<=[A-Za-z0-9)}]) (?:is|are|equals) |是|为|等于)")
+NEGATION: Final = re.compile(r"\b(?:not|no|never|cannot)\b|n't|不|没|非")
+
+
+def read_sentence(text: str, depth: int) -> Reading | None:
+    """Read the number at the end of a short sentence: `the largest n is 34`; None where it is none."""
+    start = None
+    for match in SENTENCE.finditer(text):
+        start = match
+    if start is None or NEGATION.search(text) or not start.start():
+        return None
+    value = read(text[start.end() :].lstrip(": "), depth + 1)
+    is_number = value.kind == SCALAR and (value.value is not None or value.is_symbolic)
+    return replace(value, text=text, name=text[: start.start()], equation="") if is_number else None
 
 
 def read_scalar(text: str) -> Reading:
     """Read a number or an expression, with its unit."""
-    based = BASED_NUMBER.fullmatch(text)
+    based = based_number(text)
     if based is not None:
-        return read_based(text, based[1], int(based[2]))
+        return Reading(BASED, text, leaf=text, value=based[0], base=based[1])
     if text.count(r"\pm") == 1:
         both = [text.replace(r"\pm", sign).removeprefix("+").replace("+ ", "+").replace("- ", "-") for sign in "+-"]
         return replace(read_items(LIST, both, MAX_DEPTH - 1), text=text)
-    value = rational(text)
-    match = UNIT.fullmatch(text) if value is None else None
-    if match is not None and (match["unit"] not in AMBIGUOUS_UNITS or rational(match["value"]) is not None):
-        return read_quantity(text, match)
-    is_symbolic = value is None and LEAF.fullmatch(text) is not None and MISREAD.search(text) is None
-    # 6(1) would be read as 6 + 1, and n(n+1) as a function n
-    leaf = PRODUCT.sub(r"\1 \\cdot(", text) if is_symbolic else text
-    return Reading(SCALAR, text, leaf=leaf, value=value, is_symbolic=is_symbolic)
+    quantity = split_quantity(text)
+    if quantity is not None:
+        found = read_quantity(text, quantity)
+        if found is not None:
+            return found
+    return read_expression(text)
 
 
-def read_quantity(text: str, match: re.Match[str]) -> Reading:
-    """Read a number or an expression in front of a unit."""
-    unit = UNITS[match["unit"]]
-    number = read_scalar(match["value"].strip())
-    power = match["power"] or POWER_WORDS.get(match["power_word"] or "", "")
-    if unit + power == "unit":
-        return replace(number, text=text)
-    doubt = "?" if match["unit"] in AMBIGUOUS_UNITS and not match["space"] else ""
-    return replace(number, text=text, unit=unit + power + doubt)
-
-
-def read_based(text: str, digits: str, base: int) -> Reading:
-    """Read a number with its base as subscript: `101_2`."""
-    if not 2 <= base <= 36 or len(digits) > MAX_DIGITS or any(int(digit, 36) >= base for digit in digits):
-        return Reading(OPAQUE, text)
-    return Reading(BASED, text, leaf=text, value=Fraction(int(digits, base)))
-
-
-def rational(text: str) -> Fraction | None:
-    """Return the exact value of a plain number: integer, decimal, fraction, mixed or scientific; else None."""
-    if len(text) > MAX_DIGITS:
+def read_quantity(text: str, quantity: Quantity) -> Reading | None:
+    """Read the number in front of a unit; None where it is none, or where the unit may be part of an expression."""
+    found = read_expression(quantity.number.strip())
+    if found.value is None and (quantity.is_doubtful or quantity.factor != 1 or not found.is_symbolic):
         return None
-    sign = -1 if text.startswith("-") else 1
-    text = text[1:] if text.startswith(("-", "+")) else text
-    if THOUSANDS.fullmatch(text):
-        text = re.sub("[, ]", "", text)
-    if DECIMAL.fullmatch(text):
-        return sign * Fraction(text.rstrip(".") if text.endswith(".") else text)
-    if match := RATIO.fullmatch(text):
-        above, below = (Fraction(part.rstrip(".")) for part in match.groups() if part is not None)
-        return sign * above / below if below else None
-    if match := MIXED.fullmatch(text):
-        whole, above, below = (int(part) for part in match.groups() if part is not None)
-        return sign * (whole + Fraction(above, below)) if below else None
-    if (match := SCIENTIFIC.fullmatch(text)) and abs(int(match[2])) <= MAX_EXPONENT:
-        return sign * Fraction((match[1] or "1").rstrip(".")) * Fraction(10) ** int(match[2])
-    return None
+    value = None if found.value is None else found.value * quantity.factor
+    unit = f"{quantity.unit}?" if quantity.is_doubtful else quantity.unit or None
+    return replace(found, text=text, value=value, factor=quantity.factor, unit=unit)
+
+
+def read_expression(text: str) -> Reading:
+    """Read a number or an expression without a unit; several letters alone are a word."""
+    value = rational(text)
+    expression = None if value is not None or (text.isalpha() and len(text) > 1) else parse_expression(text)
+    if expression is not None:
+        value = expression.value
+    return Reading(SCALAR, text, leaf=text, value=value, is_symbolic=expression is not None and value is None)

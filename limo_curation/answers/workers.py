@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from limo_curation.answers import symbolic
-from limo_curation.answers.verdicts import Verdict
+from limo_curation.answers.verdicts import Comparison, Reason, Verdict, undecided
 from limo_curation.errors import StageError, TransientError
 
 LeafPair = tuple[str, str]
@@ -36,7 +36,7 @@ PACKAGE_ROOT: Final = str(Path(__file__).resolve().parents[2])
 
 def compare_leaves(
     questions: Sequence[Sequence[LeafPair]], *, num_workers: int, timeout_seconds: float
-) -> list[list[Verdict]]:
+) -> list[list[Comparison]]:
     """Compare pairs of expressions.
 
     Args:
@@ -45,12 +45,12 @@ def compare_leaves(
         timeout_seconds: wall time for one question.
 
     Returns:
-        For each question, one verdict per pair; all undecided where the worker was killed or crashed.
+        For each question, one comparison per pair; all undecided where the worker was killed or crashed.
     """
     if not questions:
         return []
 
-    def ask_all(part: Iterator[tuple[int, Sequence[LeafPair]]]) -> list[tuple[int, list[Verdict]]]:
+    def ask_all(part: Iterator[tuple[int, Sequence[LeafPair]]]) -> list[tuple[int, list[Comparison]]]:
         with borrowed_worker() as worker:
             return [(index, worker.ask(pairs, timeout_seconds)) for index, pairs in part]
 
@@ -85,8 +85,8 @@ class Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, pairs: Sequence[LeafPair], timeout_seconds: float) -> list[Verdict]:
-        """Return one verdict per pair."""
+    def ask(self, pairs: Sequence[LeafPair], timeout_seconds: float) -> list[Comparison]:
+        """Return one comparison per pair."""
         process = self._running()
         question = json.dumps({"pairs": pairs, "timeout_seconds": timeout_seconds}).encode() + b"\n"
         try:
@@ -97,8 +97,8 @@ class Worker:
             reply = read_line(process, timeout_seconds)
         if reply is None:
             self.stop()
-            return [Verdict.UNDECIDED] * len(pairs)
-        return [Verdict(verdict) for verdict in json.loads(reply)]
+            return [undecided(Reason.DEADLINE)] * len(pairs)
+        return [Comparison(Verdict(verdict), Reason(reason)) for verdict, reason in json.loads(reply)]
 
     def stop(self) -> None:
         """Kill the process."""

@@ -1,0 +1,384 @@
+r"""Parse a mathematical expression that can be read in one way only, and fold what is an exact rational number.
+
+    `5+5+1`           ->  the number 11                `n(n+1)`     ->  a product
+    `\frac{\sqrt8}2`  ->  a quotient with a root       `\log_2 8`   ->  a logarithm with its base
+
+Where writers differ, nothing is parsed, so that no verdict rests on a guess: `1/2x` (a half of x, or one over 2x),
+`2\frac13x` (a mixed number or a product), `f(x)` (a value or a product), `x2`, `\sin x/2`, `2^3^4`, `n!!`.
+The parser takes linear time. Numbers are bounded, so a tower of powers costs nothing here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+MAX_CHARACTERS: Final = 600  # ours: a longer expression is compared as text only
+MAX_DEPTH: Final = 40  # ours
+MAX_BITS: Final = 1 << 16  # ours: of a folded number; 2010! has 19,000
+MAX_DIGITS: Final = 1_000  # ours: of a written number
+MAX_FACTORIAL: Final = 4_000
+
+TOKEN: Final = re.compile(r" ?([0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|[A-Za-z]+'?|[-+*/^_(){}\[\]!|°√])")
+LETTERS: Final = frozenset(
+    r"\alpha \beta \gamma \delta \epsilon \varepsilon \theta \lambda \mu \rho \sigma \tau \phi \varphi \psi \omega"
+    r" \Delta \Omega \pi".split()
+)
+FUNCTIONS: Final = frozenset(
+    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh ln lg log exp floor ceil".split()
+)
+WORDS: Final = frozenset("am an as at be by do go he if in is it me my no of on or so to up us we".split())
+UNKNOWN_FUNCTIONS: Final = frozenset("fghFGHP")
+TIMES: Final = frozenset({"*", r"\cdot", r"\times"})
+OVER: Final = frozenset({"/", r"\div"})
+CLOSING: Final = {"(": ")", "[": "]", "{": "}", "|": "|"}
+
+
+class UnclearError(ValueError):
+    """The text has no reading, or more than one; never leaves this module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A node: a number, a letter, or an operation on parts."""
+
+    operation: str
+    """`number`, `letter`, `+`, `*`, `/`, `^`, `root` (of parts[0], index parts[1]), `!`, `binom`, `abs`, `log` (of
+    parts[0], to the base parts[1]), or the name of a function of one part."""
+    parts: tuple[Expression, ...] = ()
+    letter: str = ""
+    value: Fraction | None = None
+    """The exact value, where the whole is a rational number."""
+
+
+def parse_expression(text: str) -> Expression | None:
+    """Return the one reading of a normalised text; None where there is none or more than one."""
+    if len(text) > MAX_CHARACTERS:
+        return None
+    tokens, done = list[str](), 0
+    while done < len(text):
+        token = TOKEN.match(text, done)
+        if token is None or len(token[1]) > MAX_DIGITS:
+            return None
+        tokens.append(token[1])
+        done = token.end()
+    try:
+        return Parser(tokens).whole()
+    except UnclearError:
+        return None
+
+
+class Parser:
+    """Reads one list of tokens from left to right."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens = [*split_words(tokens), ""]
+        self._at = 0
+        self._depth = 0
+        self._bars = 0
+
+    def whole(self) -> Expression:
+        """Return the expression that all tokens make."""
+        found = self._sum()
+        if self._peek():
+            raise UnclearError(self._peek())
+        return found
+
+    def _peek(self, ahead: int = 0) -> str:
+        return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
+
+    def _take(self, wanted: str = "") -> str:
+        token = self._peek()
+        if not token or (wanted and token != wanted):
+            raise UnclearError(token)
+        self._at += 1
+        return token
+
+    def _sum(self) -> Expression:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise UnclearError("depth")
+        terms = [self._signed()]
+        while self._peek() in ("+", "-"):
+            terms.append(self._signed())
+        self._depth -= 1
+        return terms[0] if len(terms) == 1 else folded("+", *terms)
+
+    def _signed(self) -> Expression:
+        sign = self._take() if self._peek() in ("+", "-") else "+"
+        term = self._product()
+        return folded("*", number(Fraction(-1)), term) if sign == "-" else term
+
+    def _product(self) -> Expression:
+        first = self._peek()
+        product, is_quotient = self._power(), False
+        while True:
+            token = self._peek()
+            if token in TIMES:
+                self._take()
+                factor = self._signed_factor()
+            elif token in OVER:
+                if is_quotient:  # a date, or a/b/c
+                    raise UnclearError("//")
+                self._take()
+                product, is_quotient = folded("/", product, self._power()), True
+                continue
+            elif not self._starts_factor(token):
+                return product
+            elif is_quotient or is_number(token) or (token == r"\frac" and is_number(first) and self._is_plain(first)):
+                raise UnclearError(token)
+            else:
+                factor = self._power()
+            product, first = folded("*", product, factor), token
+
+    def _is_plain(self, first: str) -> bool:
+        """Whether the number `first` stands right before a fraction of numbers, which makes a mixed number."""
+        return self._peek(-1) == first and is_number(self._peek(2)) and self._peek(3) == "}"
+
+    def _signed_factor(self) -> Expression:
+        if self._peek() == "-":
+            self._take()
+            return folded("*", number(Fraction(-1)), self._power())
+        return self._power()
+
+    def _starts_factor(self, token: str) -> bool:
+        if token == "|":
+            return not self._bars
+        return token in ("(", "{", "[", "√", r"\sqrt", r"\frac", r"\binom") or is_number(token) or is_name(token)
+
+    def _power(self) -> Expression:
+        base = self._primary()
+        if self._peek() == "!":
+            self._take()
+            base = folded("!", base)
+            if self._peek() == "!":
+                raise UnclearError("!!")
+        if self._peek() == "°":
+            self._take()
+            half_turn = folded("/", Expression("letter", letter=r"\pi"), number(Fraction(180)))
+            base = folded("*", base, half_turn)
+        elif self._peek() == "^":
+            self._take()
+            base = folded("^", base, self._exponent())
+        if self._peek() in ("^", "!"):
+            raise UnclearError(self._peek())
+        return base
+
+    def _exponent(self) -> Expression:
+        return self._group() if self._peek() == "{" else self._single()
+
+    def _single(self) -> Expression:
+        token = self._peek()
+        if is_number(token) or (is_name(token) and token.lstrip("\\") not in FUNCTIONS):
+            return self._primary()
+        raise UnclearError(token)
+
+    def _group(self) -> Expression:
+        """Return what stands in brackets of any kind, or between bars."""
+        opening = self._take()
+        is_bar = opening == "|"
+        if opening not in CLOSING or (is_bar and self._bars):
+            raise UnclearError(opening)
+        before, self._bars = self._bars, int(is_bar)
+        inner = self._sum()
+        self._bars = before
+        self._take(CLOSING[opening])
+        return folded("abs", inner) if is_bar else inner
+
+    def _primary(self) -> Expression:
+        token = self._peek()
+        if is_number(token):
+            return number(Fraction(self._take()))
+        if token in CLOSING:
+            return self._group()
+        if token in (r"\frac", r"\binom"):
+            self._take()
+            return folded({r"\frac": "/", r"\binom": "binom"}[token], self._group(), self._group())
+        if token in (r"\sqrt", "√", "sqrt"):
+            return self._root()
+        if token.lstrip("\\") in FUNCTIONS:
+            return self._function()
+        if is_name(token):
+            return self._letter()
+        raise UnclearError(token)
+
+    def _root(self) -> Expression:
+        self._take()
+        index = self._group() if self._peek() == "[" else number(Fraction(2))
+        radicand = self._group() if self._peek() in ("{", "(") else self._single()
+        return folded("root", radicand, index)
+
+    def _letter(self) -> Expression:
+        letter = self._take()
+        if self._peek() == "(" and (
+            letter in UNKNOWN_FUNCTIONS or (is_name(self._peek(1)) and self._peek(2) in (")", ","))
+        ):
+            raise UnclearError(letter)
+        return Expression("letter", letter=letter + self._subscript())
+
+    def _subscript(self) -> str:
+        if self._peek() != "_":
+            return ""
+        self._take()
+        if self._peek() != "{":
+            return f"_{self._take()}"
+        tokens = list[str]()
+        while self._take() != "}":
+            tokens.append(self._peek())
+        return "_" + "".join(tokens[:-1])
+
+    def _function(self) -> Expression:
+        name = self._take().lstrip("\\")
+        base = None
+        if name == "log" and self._peek() == "_":
+            self._take()
+            base = self._group() if self._peek() == "{" else self._single()
+        power = None
+        if self._peek() == "^":
+            self._take()
+            power = self._exponent()
+            if power.value is None or power.value <= 0:  # sin^{-1} is the inverse for some, the reciprocal for others
+                raise UnclearError(name)
+        argument = self._argument()
+        if self._peek() in ("^", "!", "/") or (self._starts_factor(self._peek()) and not self._starts_function()):
+            raise UnclearError(name)
+        value = folded(name, argument) if base is None else folded("log", argument, base)
+        return value if power is None else folded("^", value, power)
+
+    def _starts_function(self) -> bool:
+        return self._peek().lstrip("\\") in FUNCTIONS
+
+    def _argument(self) -> Expression:
+        """Return what a function applies to: a group, or a number, a letter, or the two as in `2x`."""
+        if self._peek() in CLOSING:
+            return self._group()
+        first = self._power()
+        is_letter = is_name(self._peek()) and not self._starts_function()
+        return folded("*", first, self._power()) if first.operation == "number" and is_letter else first
+
+
+def split_words(tokens: list[str]) -> list[str]:
+    """Split a run of letters into single ones; known functions stay whole."""
+    found = list[str]()
+    for token in tokens:
+        name = token.rstrip("'")
+        if not name.isalpha() or len(name) == 1 or token in FUNCTIONS or token == "sqrt":
+            found.append(token)
+        elif token == "pi":
+            found.append(r"\pi")
+        elif (
+            name == token and token.islower() and token not in WORDS and (len(token) == 2 or set(token) <= {*"abcxyz"})
+        ):
+            found.extend(token)
+        else:
+            raise UnclearError(token)
+    return found
+
+
+def is_number(token: str) -> bool:
+    """Return whether a token is a number."""
+    return token[:1].isdigit() or token[:1] == "."
+
+
+def is_name(token: str) -> bool:
+    """Return whether a token is a letter or a function."""
+    return token[:1].isalpha() or token in LETTERS or (token[:1] == "\\" and token[1:] in FUNCTIONS)
+
+
+# -- folding -----------------------------------------------------------------------------------------------------------
+
+
+def number(value: Fraction) -> Expression:
+    """Return a number as an expression."""
+    return Expression("number", value=value)
+
+
+def folded(operation: str, *parts: Expression) -> Expression:
+    """Return an operation on parts; a number where it is a rational one.
+
+    Raises:
+        UnclearError: it divides by zero, or the number is too large to be written out.
+    """
+    values = [part.value for part in parts]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return Expression(operation, parts)
+    value = fold(operation, known)
+    if value is None:
+        return Expression(operation, parts)
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+        raise UnclearError("too large")
+    return number(value)
+
+
+def fold(operation: str, values: list[Fraction]) -> Fraction | None:
+    """Return the rational value of an operation on rational numbers; None where it has none that is rational."""
+    first, last = values[0], values[-1]
+    match operation:
+        case "+":
+            return sum(values, Fraction())
+        case "*":
+            return first * last
+        case "/":
+            if not last:
+                raise UnclearError("division by zero")
+            return first / last
+        case "^":
+            return power(first, last)
+        case "root":
+            if last.denominator != 1 or last < 2:
+                raise UnclearError("root")
+            return power(first, 1 / last)
+        case "abs":
+            return abs(first)
+        case "!":
+            if first.denominator != 1 or not 0 <= first <= MAX_FACTORIAL:
+                raise UnclearError("factorial")
+            return Fraction(math.factorial(first.numerator))
+        case "binom":
+            if any(value.denominator != 1 or not 0 <= value <= MAX_FACTORIAL for value in values):
+                raise UnclearError("binomial")
+            return Fraction(math.comb(first.numerator, last.numerator))
+        case "floor":
+            return Fraction(math.floor(first))
+        case "ceil":
+            return Fraction(math.ceil(first))
+        case _:
+            return None
+
+
+def power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    """Return a power, where it is rational and of a bounded size."""
+    if exponent.denominator != 1:
+        root = exact_root(base, exponent.denominator)
+        return None if root is None else power(root, Fraction(exponent.numerator))
+    size = max(base.numerator.bit_length(), base.denominator.bit_length()) * abs(exponent.numerator)
+    if size > MAX_BITS or (not base and exponent <= 0):  # 0^0 is 1 for some
+        raise UnclearError("power")
+    return base**exponent.numerator
+
+
+def exact_root(base: Fraction, index: int) -> Fraction | None:
+    """Return the root of a number that is not negative, where it is rational."""
+    if base < 0 or index > 64:
+        return None
+    roots = [integer_root(part, index) for part in (base.numerator, base.denominator)]
+    return None if None in roots else Fraction(roots[0] or 0, roots[1] or 1)
+
+
+def integer_root(value: int, index: int) -> int | None:
+    """Return the whole root of a whole number, or None where it is not whole."""
+    if value < 2:
+        return value
+    if index == 2:
+        root = math.isqrt(value)
+    else:
+        low, high = 1, 1 << (value.bit_length() // index + 1)
+        while low < high - 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if middle**index <= value else (low, middle)
+        root = low
+    return root if root**index == value else None
