@@ -2,117 +2,140 @@ r"""Find the final answer of a reasoning text, in time linear in its length.
 
     <think> ... so \boxed{12}? No, the sign is wrong. </think> The value is \boxed{-12}.      ->  -12
     ... 3 + 4 = 7\n#### 7                                                                      ->  7
-    ... 3 + 4 = 7\nA: 7                                                                        ->  7
     ... 所以答案是 $\frac{1}{2}$。                                                              ->  \frac{1}{2}
+    ... Therefore, Ann has **99** marbles. I hope it is correct.<|im_start|>user ...           ->  99
 
-Which one counts where there are several: the last box that is closed and not empty; a box goes before a `####` line,
-that before a last line `A: ...`, and that before a phrase such as "the answer is". Text inside a thinking block counts
-only where nothing stands after the block.
+Which one counts where there are several:
+
+1. Text inside a thinking block counts only where nothing stands after the block; what a chat template or a further
+   turn put behind the answer never counts.
+2. The last box that is closed and not empty. Boxes that commas part, or a few words that end in "and" or "or", are
+   one list; of nested boxes the outermost counts. A "final answer is ..." behind the box comes before it.
+3. Else a last `#### ...`, else a last line `A: ...`, else a last sentence that says it concludes (`conclusions.py`),
+   else the last phrase such as "the answer is", 答案是 or 故选 (`stated_answers.py`). Nothing else is guessed at.
 """
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
+
+from limo_curation.answers.conclusions import concluded
+from limo_curation.answers.stated_answers import final_answer, marked_line, stated
 
 MAX_ANSWER_CHARACTERS: Final = 50_000  # ours: what is longer is no answer but a box that was closed by accident
-MAX_PHRASE_CHARACTERS: Final = 200  # ours: a sentence longer than this behind "the answer is" is an explanation
-
+LONGEST_CLOSE: Final = len("$$ final answer 1")
 MAX_JOINED_BOXES: Final = 20
 MAX_JOIN_CHARACTERS: Final = 60
-
-THINKING_END: Final = "</think>"
-FIRST_BOX: Final = re.compile(r"\\boxed|\\fbox")
-BRACES: Final = re.compile(r"\\(?:boxed|fbox)\s*\{|\\(?:boxed|fbox)\s*(?P<bare>[0-9A-Za-z])|\\[\s\S]|[{}]")
-BOX_JOIN: Final = re.compile(
-    r"(?:[\s$,;]|\\[()\[\],;]|\\q?quad|\\(?:text|mathrm)\{[\s,]*(?:and|or)?[\s,]*\}|\b(?:and|or)\b|和|或|、|，)*"
-)
-MARKED_LINE: Final = re.compile(r"####[ \t]*([^\n]*)")
-LAST_LINE: Final = re.compile(r"A:[ \t]*(\S.*)")
-PHRASE: Final = re.compile(
-    r"\banswer\s{0,3}(?:is|are|:|=)(?=\W)\s{0,3}:?|答案\s{0,3}(?:是|为|：|:)\s{0,3}[:：]?", re.IGNORECASE
-)
-SENTENCE_END: Final = re.compile(r"[.!?](?=\s|\*|$)|[。！？\n]")
-NO_ANSWER: Final = re.compile(
-    r"(?:not?|wrong|incorrect|correct|right|unknown|unclear|不|错)(?![A-Za-z])", re.IGNORECASE
-)
-DELIMITED: Final = re.compile(r"\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]")
 
 
 def extract_answer(text: str) -> str | None:
     r"""Return the final answer of a text as it is written there, or None rather than a guess.
 
+    To compare a whole output with a gold answer, extract it first and take the text itself where there is nothing to
+    extract, on both sides, since gold answers come as bare answers and as texts with a box:
+
+        compare_answers(extract_answer(output) or output, extract_answer(gold) or gold)
+
+    A stage that must not accept an output without a final answer leaves the first "or" out.
+
     Args:
-        text: a chain or a solution, of any length.
+        text: a chain, a solution or an answer, of any length.
     """
-    final_part = text.rpartition(THINKING_END)[2]
-    searched = final_part if final_part.strip() else text
-    return last_box(searched) or marked_line(searched) or phrase(searched)
+    searched = final_part(own_turn(text)) if "<" in text else text
+    box = last_box(searched)
+    if box is not None:
+        behind = searched[box.end :]
+        return (len(behind) > LONGEST_CLOSE and final_answer(behind)) or box.held
+    return marked_line(searched) or concluded(searched) or stated(searched)
 
 
-def last_box(text: str) -> str | None:
-    r"""Return what the last closed `\boxed{}` holds; boxes joined by commas or "and" count as one list.
+# -- what belongs to the answer ----------------------------------------------------------------------------------------
 
-    Of nested boxes, the outermost counts.
-    """
-    boxes: list[tuple[int, int, str]] = []  # where each stands, and what it holds
+THINKING_ENDS: Final = ("</think>", "</thought>", "<|end_of_thought|>")
+TURN_START: Final = re.compile(r"<\|im_start\|>\s*assistant|<\|start_header_id\|>assistant<\|end_header_id\|>")
+TURN_END: Final = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|end_of_text|endoftext|end|eom_id|start_header_id|end_of_solution)\|>"
+    r"|</s>|<｜end▁of▁sentence｜>|<end_of_turn>"
+)
+
+
+def own_turn(text: str) -> str:
+    """Return the text without the marks of a chat template and the turns behind the first one."""
+    start = TURN_START.match(text.lstrip()) if text.lstrip().startswith("<|") else None
+    if start is not None:
+        text = text.lstrip()[start.end() :]
+    for end in TURN_END.finditer(text):
+        if text[: end.start()].strip():
+            return text[: end.start()]
+    return text
+
+
+def final_part(text: str) -> str:
+    """Return what stands behind the thinking block, or the whole text where nothing does."""
+    for mark in THINKING_ENDS:
+        _, found, behind = text.rpartition(mark)
+        if found and behind.strip():
+            return behind
+    return text
+
+
+# -- boxes -------------------------------------------------------------------------------------------------------------
+
+FIRST_BOX: Final = re.compile(r"\\f?box")
+ONLY_BOX: Final = re.compile(r"\\boxed\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
+BRACES: Final = re.compile(r"\\(?:boxed|fbox)\s*\{|\\(?:boxed|fbox)\s*(?P<bare>[0-9A-Za-z])|\\[\s\S]|[{}]")
+BOX_JOIN: Final = re.compile(
+    r"(?:(?:[A-Za-z\s$()]|\\(?:text|mathrm)\{){0,40}\b(?:and|or)(?=[\s$\\}]))?"
+    r"(?:[\s$,;}]|\\[()\[\],;]|\\q?quad|\\(?:text|mathrm)\{[\s,]*(?:and|or)?[\s,]*\}|\b(?:and|or)\b|和|或|、|，)*"
+)
+
+
+class Box(NamedTuple):
+    """Where a box stands and what it holds."""
+
+    start: int
+    end: int
+    held: str
+
+
+def last_box(text: str) -> Box | None:
+    r"""Return the last closed box that is not empty, with what its list holds."""
+    last = text.rfind(r"\boxed")
+    if last >= 0 and text.find(r"\boxed", 0, last) < 0 and r"\fbox" not in text:
+        only = ONLY_BOX.match(text, last)
+        if only is not None and (held := only[1].strip()):
+            return Box(last, only.end(), held)  # most texts, and they need no more
+    boxes = list_boxes(text)[-MAX_JOINED_BOXES:]
+    if not boxes:
+        return None
+    held = [boxes[-1].held]
+    for before, after in reversed(list(pairwise(boxes))):
+        if after.start - before.end > MAX_JOIN_CHARACTERS or not BOX_JOIN.fullmatch(text, before.end, after.start):
+            break
+        held.insert(0, before.held)
+    return boxes[-1]._replace(held=held[0] if len(set(held)) == 1 else ", ".join(held))
+
+
+def list_boxes(text: str) -> list[Box]:
+    """Return all closed boxes that are not empty, without those inside others."""
+    boxes: list[Box] = []
     open_braces: list[tuple[int, int]] = []  # where a box and its content start; (-1, -1) for any other brace
     first = FIRST_BOX.search(text)
     for token in BRACES.finditer(text, first.start()) if first else ():
         lexeme = token.group()
         if token["bare"]:
-            boxes.append((token.start(), token.end(), token["bare"]))
+            boxes.append(Box(token.start(), token.end(), token["bare"]))
         elif lexeme == "}" and open_braces:
             start, content = open_braces.pop()
             held = text[content : token.start()].strip() if 0 <= start > token.start() - MAX_ANSWER_CHARACTERS else ""
-            while held and boxes and boxes[-1][0] > start:
+            while held and boxes and boxes[-1].start > start:
                 boxes.pop()
             if held:
-                boxes.append((start, token.end(), held))
+                boxes.append(Box(start, token.end(), held))
         elif lexeme == "{":
             open_braces.append((-1, -1))
         elif lexeme.startswith((r"\b", r"\f")) and lexeme.endswith("{"):
             open_braces.append((token.start(), token.end()))
-    return joined_boxes(text, boxes[-MAX_JOINED_BOXES:])
-
-
-def joined_boxes(text: str, boxes: list[tuple[int, int, str]]) -> str | None:
-    """Return what the last box holds, with the boxes before it that belong to the same list."""
-    if not boxes:
-        return None
-    held = [boxes[-1][2]]
-    for (_, end, answer), (start, _, _) in reversed(list(pairwise(boxes))):
-        if start - end > MAX_JOIN_CHARACTERS or not BOX_JOIN.fullmatch(text, end, start):
-            break
-        held.insert(0, answer)
-    return held[0] if len(set(held)) == 1 else ", ".join(held)
-
-
-def marked_line(text: str) -> str | None:
-    """Return what stands behind the last `####` or in a last line `A: ...` (how GSM8K's texts mark their answers)."""
-    lines = MARKED_LINE.findall(text)
-    if not lines:
-        last = LAST_LINE.fullmatch(text[-MAX_PHRASE_CHARACTERS:].rstrip().rpartition("\n")[2])
-        lines = [last[1]] if last else []
-    answer = lines[-1].strip() if lines else ""
-    return answer if 0 < len(answer) <= MAX_PHRASE_CHARACTERS else None
-
-
-def phrase(text: str) -> str | None:
-    """Return what stands behind the last "the answer is", where it looks like an answer."""
-    end = None
-    for match in PHRASE.finditer(text):
-        end = match.end()
-    if end is None:
-        return None
-    rest = text[end : end + MAX_PHRASE_CHARACTERS + 1].lstrip(" \t\n*:")
-    delimited = DELIMITED.match(rest)
-    if delimited is not None:
-        return next(group for group in delimited.groups() if group is not None).strip() or None
-    sentence = SENTENCE_END.search(rest)
-    if sentence is None and len(rest) > MAX_PHRASE_CHARACTERS:
-        return None
-    answer = (rest[: sentence.start()] if sentence else rest).strip(" \t*$")
-    is_answer = answer and not NO_ANSWER.match(answer) and (re.search(r"[0-9\\]", answer) or len(answer.split()) <= 3)
-    return answer if is_answer else None
+    return boxes

@@ -1,0 +1,295 @@
+r"""Find an answer behind a phrase that announces one: `#### 7`, "the answer is", "Final answer:", 答案是, 故选.
+
+    The final answer is \"$12$ and $13$\". I hope it is correct.    ->  12, 13
+    **Answer:** $10,455 for both.                                    ->  $10,455
+    Final answer: The largest $n$ is 34.                             ->  34
+    The answer is for sure D, it can't be A.                         ->  D
+    The answer is hard to find since nothing is given               ->  None
+
+Only the last phrase counts that has an answer behind it; one that is denied ("the answer is not 5") ends the search.
+English and Chinese are looked at closely; for ten more languages the word for "answer" is known, no more.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from limo_curation.answers.units import GENERIC, MULTIPLIERS, UNITS
+
+MAX_TAIL_CHARACTERS: Final = 20_000  # ours: a phrase further from the end is in the middle of something
+MAX_PHRASE_CHARACTERS: Final = 200  # ours: a sentence longer than this behind "the answer is" is an explanation
+MAX_PHRASES: Final = 5  # ours: phrases that are looked at, from the last one backwards
+
+MARKED_LINE: Final = re.compile(r"####[ \t]*([^\n]*)")
+LAST_LINE: Final = re.compile(r"A:[ \t]*(\S.*)")
+HEADING: Final = re.compile(r"(?:step|case|part|method|claim|note|example)\b|[0-9]+[.)] |.*:$", re.IGNORECASE)
+
+PHRASE_WORD: Final = re.compile(
+    r"[Aa]nswers?|ANSWER|[Ff]inal (?:result|value)|(?:[Cc]orrect|[Rr]ight) (?:option|choice|statement)"
+    r"|答案|最终结果|最后结果|正确选项|[故应该案以此题]选|[Rr]éponse|[Rr]espuesta|[Rr]esposta|[Rr]isposta|[Aa]ntwo(?:rt|ord)"
+    r"|[Оо]твет|[Oo]dpowiedź|[Cc]evap|[Đđ]áp án|答え|정답|답|الإجابة|الجواب|उत्तर"
+)
+"""Where a phrase can begin; no flags and no `\b`, so that the search is fast."""
+PHRASE: Final = re.compile(
+    r"\banswers?\b[*_\s]{0,4}(?:(?:(?:to|of|for)\b[^.:\n]{0,60}?\s)?(?:is|are|was|(?:must|should|would|will)\s{1,3}be)(?=\W)"
+    r"|[:：]|=(?=\s{0,2}[-$\\0-9])|(?=\$|\\[(\[])|(?<=\n)(?=[0-9A-H]))"
+    r"|\b(?:final (?:result|value)|(?:correct|right) (?:option|choice|statement))\s{1,3}is(?=\W)"
+    r"|(?:答案|最终结果|最后结果|正确选项)\s{0,3}[*]{0,2}\s{0,3}(?:应该是|应当是|应为|应是|应选|就是|是|为|选|：|:|=)"
+    r"|.选\s{0,3}(?:择|项|：|:)?\s{0,3}(?=[$\\A-H(（])"
+    r"|\b(?:réponse|respuesta|resposta|risposta|antwort|ответ|antwoord|odpowiedź|cevap|đáp án)\b[*_\s]{0,4}"
+    r"(?:(?:correcta?|correcte|corretta|finale?)\s{1,3})?(?:est|es|é|è|ist|jest|là|—|:)(?=\W)"
+    r"|(?:答え|정답|답)\s{0,3}(?:は|은|는|:)|(?:الإجابة|الجواب)\s{0,3}(?:هي|هو|:)|उत्तर\s{0,3}(?:है|:)",
+    re.IGNORECASE,
+)
+FINAL_PHRASE: Final = re.compile(r"\bfinal\s{1,3}answer\b", re.IGNORECASE)
+ANSWER_FIRST: Final = re.compile(
+    r"(\$[^$\n]{1,150}\$|\\\([^\n]{1,150}?\\\)|-?[0-9][0-9,./]{0,30})\s{1,3}is\s{1,3}(?:the|our)\s{1,3}"
+    r"(?:final\s{1,3}|correct\s{1,3})?(?:answer|solution)\b",
+    re.IGNORECASE,
+)
+DENIED: Final = re.compile(r"\s{0,3}(?:not?|wrong|incorrect|unknown|unclear|不|错|未)(?![A-Za-z])", re.IGNORECASE)
+SENTENCE_END: Final = re.compile(r"(?:[.?]|(?<![0-9A-Za-z)}])!)(?=\s|\*|$|\")|[。！？；\n]")
+
+
+def marked_line(text: str) -> str | None:
+    """Return what stands behind the last `####` or in a last line `A: ...` (how GSM8K's texts mark their answers)."""
+    marked = text.rfind("####")
+    if marked >= 0 and (line := MARKED_LINE.match(text, marked)) is not None:
+        answer = line[1].strip()
+        is_last = not text[line.end() :].strip()
+        is_short = 0 < len(answer) <= MAX_PHRASE_CHARACTERS
+        if is_short and not HEADING.match(answer) and (is_last or re.search(r"[0-9\\]", answer)):
+            return answer
+    last = LAST_LINE.fullmatch(text[-MAX_PHRASE_CHARACTERS:].rstrip().rpartition("\n")[2])
+    return last[1].strip() if last is not None else None
+
+
+def final_answer(text: str) -> str | None:
+    """Return what the last "final answer" announces, or None."""
+    return stated(text) if len(text) > len("final answer") and FINAL_PHRASE.search(text) else None
+
+
+def stated(text: str) -> str | None:
+    """Return what the last phrase announces that has an answer behind it."""
+    tail = text[-MAX_TAIL_CHARACTERS:]
+    words = [word.start() for word in PHRASE_WORD.finditer(tail)][-MAX_PHRASES:]
+    ends = [match.end() for word in words if (match := PHRASE.match(tail, word)) is not None]
+    for end in reversed(ends):
+        if DENIED.match(tail, end):
+            return None
+        answer = announced(tail[end : end + MAX_PHRASE_CHARACTERS + 1])
+        if answer is not None:
+            return answer
+    reversed_order = list(ANSWER_FIRST.finditer(tail))
+    return bare(reversed_order[-1][1]) if reversed_order else None
+
+
+# -- what stands behind a phrase ---------------------------------------------------------------------------------------
+
+OPENING: Final = " \t\n*_:：=\"'`“「「，,"
+FILLER: Final = re.compile(
+    r"(?:(?:simply|just|thus|therefore|hence|then|for sure|definitely|clearly|indeed|about|approximately|roughly"
+    r"|around|exactly|only|equal to|given by|probably|就是|应该是|约为|大约|选项|option|choice)\b[,:]?\s{0,3})+",
+    re.IGNORECASE,
+)
+DELIMITED: Final = re.compile(
+    r"\$\$([^$]{1,200})\$\$|\$([^$]{1,200})\$|\\\((.{1,200}?)\\\)|\\\[(.{1,200}?)\\\]", re.DOTALL
+)
+CURRENCY: Final = re.compile(
+    r"(\\?[$€£¥]\s?[0-9][0-9,]*(?:\.[0-9]+)?)(?![0-9])(?=[.,;!?)]?(?:\s{1,3}[A-Za-z]{2}|\s{0,3}$))"
+)
+CONTINUED: Final = re.compile(r"[ \t]{0,3}(?:[+*/=×^]|-(?! ?[A-Za-z]{3})|\\(?:cdot|times))")
+LIST_JOIN: Final = re.compile(r"[\s,;]*(?:and|or|和|或|以及|、|，)?[\s,;]*")
+PERCENT: Final = re.compile(r"\s{0,3}(?:\\?%|percent\b|pct\b)")
+CHOICE: Final = re.compile(
+    r"[(（]?([A-H])[)）]?(?=\s*(?:$|[,;，；.。:：)*]|(?:because|since|as|not|non|nicht|no|and|but|which|for)\b|因为|而))"
+)
+YES_OR_NO: Final = re.compile(r"(yes|no|true|false|是的|否|正确|错误)(?=\s*[,.，。;:]|\s*$)", re.IGNORECASE)
+STATEMENT: Final = re.compile(r"\b(?:is|are|was|were|equals|be)\s|是|为")
+MAX_WORDS: Final = 3  # ours: what holds no digit and no formula is an answer of a few words, or none
+NO_ANSWER: Final = re.compile(
+    r"(?:as|in|on|at|by|to|for|from|that|this|here|above|below|boxed|given|shown|found|obtained|based|provided|correct"
+    r"|right|the (?:same|following|one|above)|因为|由于|正确的?$)\b|.*\\boxed",
+    re.IGNORECASE | re.DOTALL,
+)
+LIST_MARK: Final = re.compile(r"(?:[0-9]{1,2}[.)]|\([0-9a-z]\)|[-•*+])\s")
+
+
+def announced(rest: str) -> str | None:
+    """Return the answer at the beginning of a text that follows a phrase; None where none stands there."""
+    rest = rest.replace(r"\"", '"')
+    opened = rest.lstrip(OPENING)
+    if "\n" in rest[: len(rest) - len(opened)] and LIST_MARK.match(opened):
+        return None  # several parts, of which none is the answer
+    filler = FILLER.match(opened)
+    rest = opened[filler.end() :].lstrip(OPENING) if filler else opened
+    currency = CURRENCY.match(rest)
+    if currency is not None:
+        return currency[1]
+    formulas = formulas_at_start(rest)
+    if formulas is not None:
+        return formulas.text if formulas.text and not CONTINUED.match(rest, formulas.end) else None
+    choice = CHOICE.match(rest) or YES_OR_NO.match(rest)
+    if choice is not None:
+        return choice[1]
+    end = SENTENCE_END.search(rest)
+    if end is None and len(rest) > MAX_PHRASE_CHARACTERS:
+        return None
+    sentence = (rest[: end.start()] if end else rest).strip(" \t*_$\"'`”」")
+    if NO_ANSWER.match(sentence) or DENIED.match(sentence) or not re.search(r"\w", sentence):
+        return None
+    if STATEMENT.search(sentence) and not sentence.startswith("\\"):
+        return stated_value(sentence)
+    if NUMBER.match(sentence) and WORDS_BEHIND.fullmatch(sentence):
+        return value_at_start(sentence)  # "27 miles from the city"
+    return right_side(sentence) if re.search(r"[0-9\\]", sentence) or len(sentence.split()) <= MAX_WORDS else None
+
+
+class Formulas(NamedTuple):
+    """The formulas at the beginning of a text, as one answer, and where they end."""
+
+    text: str
+    end: int
+
+
+def formulas_at_start(text: str) -> Formulas | None:
+    """Return the formula at the beginning, with those that follow it in a list; None where none stands there."""
+    held: list[str] = []
+    end = position = 0
+    while (formula := DELIMITED.match(text, position)) is not None:
+        held.append(bare(formula.group()))
+        percent = PERCENT.match(text, formula.end())
+        if percent is not None:
+            held[-1] += r"\%"
+        end = percent.end() if percent else formula.end()
+        join = LIST_JOIN.match(text, end)
+        position = join.end() if join is not None and join.group().count("\n") < 2 else len(text)
+    return Formulas(right_side(", ".join(filter(None, held))), end) if held else None
+
+
+def bare(formula: str) -> str:
+    r"""Return a formula without `$` or `\(` around it."""
+    return re.sub(r"^(?:\$+|\\[(\[])|(?:\$+|\\[)\]])$", "", formula.strip()).strip().rstrip(".,;").strip()
+
+
+# -- what a statement says ---------------------------------------------------------------------------------------------
+
+NUMBER: Final = re.compile(
+    r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?(?:\s?(?:\\?%|percent\b|°))?"
+)
+BOLD: Final = re.compile(r"\*\*([^*\n]{1,60})\*\*")
+VERB: Final = re.compile(
+    r"(?:\b(?:is|are|was|were|equals|be|equal to|becomes)\b|=|(?<![0-9])(?P<colon>[:：])|是|为|等于|共有|得到)\s*"
+)
+BOUND: Final = re.compile(
+    r"\b(?:at (?:least|most)|(?:more|less|greater|fewer|larger|smaller) than|up to|between|cannot|can't|not|no)\b"
+    r"|至少|至多|大于|小于|超过|不"
+)
+SHORT_MATH: Final = re.compile(r"[-+(\[{]{0,2}(?:[0-9A-Za-z.,/^()\[\]{}+*π√∞ -]|\\[A-Za-z]+){1,60}")
+
+
+def stated_value(sentence: str) -> str | None:
+    """Return the value that a statement such as "The largest $n$ is 34" ends in; None where it is not plain.
+
+    Its one bold part, else what stands behind its last verb or equals sign, else its only formula or number.
+    No value is read where another number follows it, or where the statement is about a bound ("at least 3").
+    """
+    sentence = sentence.strip().rstrip(".。!！;；").strip()
+    bold = [part for part in BOLD.findall(sentence) if re.search(r"[0-9\\]", part)]
+    if len(bold) == 1:
+        return value_at_start(bold[0])
+    sentence = sentence.replace("**", "")
+    if BOUND.search(sentence):
+        return None
+    outside = DELIMITED.sub("", sentence)
+    verbs = list(VERB.finditer(masked(sentence)))
+    if verbs and verbs[-1]["colon"] and re.search("[0-9]", sentence[: verbs[-1].start()]):
+        return None  # "there are 3 such numbers: 2, 4 and 8"
+    behind = value_at_start(sentence[verbs[-1].end() :]) if verbs else None
+    if behind is not None:
+        return behind
+    formulas = [bare(match.group()) for match in DELIMITED.finditer(sentence)]
+    numbers = [quantity(outside, match) for match in NUMBER.finditer(outside)]
+    if len(formulas) == 1 and not numbers and re.search(r"[0-9]", formulas[0]):
+        return right_side(formulas[0])
+    return numbers[0] if len(numbers) == 1 and not formulas and is_free(outside) else None
+
+
+def masked(sentence: str) -> str:
+    """Return the sentence with its formulas blanked, so that no verb or equals sign is looked for inside them."""
+    return DELIMITED.sub(lambda match: "\0" * len(match.group()), sentence)
+
+
+def is_free(text: str) -> bool:
+    """Return whether the only number of a text stands alone, and is no part of a name or an expression."""
+    number = NUMBER.search(text)
+    if number is None or text[number.end() : number.end() + 1] in CONTINUING:
+        return False
+    return re.search(r"[A-Za-z_\\^*/+({√]$", text[: number.start()]) is None
+
+
+def value_at_start(text: str) -> str | None:
+    """Return the formula or the number at the beginning of a text, if no other number follows."""
+    text = text.strip(" \t*_\"'")
+    filler = FILLER.match(text)
+    text = text[filler.end() :] if filler else text
+    currency = CURRENCY.match(text)
+    if currency is not None and not re.search("[0-9]", text[currency.end() :]):
+        return currency[1]
+    formulas = formulas_at_start(text)
+    if formulas is not None:
+        return formulas.text if formulas.text and not re.search(r"[0-9=]", text[formulas.end :]) else None
+    number = NUMBER.match(text)
+    if number is not None and not re.search(r"[0-9+*/^=\\(]", text[number.end() :]):
+        follows = text[number.end() : number.end() + 1]
+        if follows not in CONTINUING and not (follows.isascii() and follows.isalpha()):
+            return quantity(text, number)
+    unit = WIDE_UNIT.search(text)
+    if unit is not None and unit[1] in UNITS:
+        text = text[: unit.start()]
+    is_math = SHORT_MATH.fullmatch(text) is not None and re.search(r"[0-9\\]", text) is not None
+    return text if is_math and re.search(r"(?<![\\A-Za-z])[A-Za-z]{3}", text) is None else None
+
+
+FOLLOWING_WORD: Final = re.compile(
+    r"\s?(?:\*\*)?(?:square |cubic )?(?:(?P<unit>[A-Za-z]{1,20}(?:/[A-Za-z]{1,6})?)|(?P<wide>[^\x00-\x7f]{1,4}))"
+)
+WORDS_BEHIND: Final = re.compile(
+    r"[^A-Za-z]{1,30} (?!(?:and|or|to|less|mod|base|choose|plus|minus|over|factorial|squared|cubed)\b)[^0-9]{1,200}"
+)
+WIDE_UNIT: Final = re.compile(r"(?<=[)}\]])\s?([^\x00-\x7f]{1,4})$")
+CONTINUING: Final = frozenset("π√∞²³^·×÷!:_")
+"""What makes a number a part of an expression; `""`, the end of the text, is not in it."""
+
+
+def quantity(text: str, number: re.Match[str]) -> str:
+    """Return a number with the unit or the multiplier that follows it; other words (`12 sequences`) are left."""
+    word = FOLLOWING_WORD.match(text, number.end())
+    if word is None:
+        return number.group()
+    unit = word["unit"] or next(
+        (word["wide"][:size] for size in range(4, 0, -1) if word["wide"][:size] in UNITS.keys() | MULTIPLIERS.keys()),
+        "",
+    )
+    is_known = unit in MULTIPLIERS or (unit in UNITS and UNITS[unit] not in GENERIC)
+    return text[number.start() : word.start("unit" if word["unit"] else "wide")] + unit if is_known else number.group()
+
+
+def right_side(formula: str) -> str:
+    r"""Return what a calculation comes to: `120` of `4 \times 5 \times 6 = 120` and of `V = 4 \times 30 = 120`.
+
+    `x = 5` and `x + 2y = 5` stay as they are: the second may be the equation that was asked for.
+    """
+    formula = ARROW.split(formula)[-1].strip() or formula
+    if "=" in formula and formula.startswith("(") and formula.endswith(")"):
+        formula = formula[1:-1]
+    left, equals, right = formula.rpartition("=")
+    if not equals or not right.strip() or SEVERAL.search(formula):
+        return formula
+    is_calculation = "=" in left or re.search(r"(?<![\\A-Za-z])[A-Za-z]", re.sub(r"\\[A-Za-z]+", "", left)) is None
+    return right.strip() if is_calculation else formula
+
+
+ARROW: Final = re.compile(r"\\(?:Longrightarrow|Rightarrow|implies|longrightarrow)(?![A-Za-z])|⇒|⟹")
+SEVERAL: Final = re.compile(r"[,;]|\\(?:begin|text|quad|qquad|le|ge|ne|pm)(?![A-Za-z])|[<>]|\b(?:and|or)\b|和|或")
