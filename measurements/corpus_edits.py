@@ -1,7 +1,8 @@
 """Light edits of a generated problem: what people and converters do to a text without making it another problem.
 
 No edit touches a number or an operator: letters change between letters only, and only words of two letters or more
-come and go.
+come and go. Numba compiles the kernels that call these only when their own file changes: after a change here, touch
+`corpus_kernel.py`.
 """
 
 from __future__ import annotations
