@@ -3,8 +3,19 @@
 The third verdict, "could not check", is never read as either of the others. Importing this loads no sympy.
 """
 
-from limo_curation.answers.comparison import compare_answers, compare_many
 from limo_curation.answers.extraction import extract_answer
-from limo_curation.answers.verdicts import Verdict
+from limo_curation.answers.policy import AnswerPolicy
+from limo_curation.answers.tiers import compare_answers, compare_many, explain_answers, explain_many
+from limo_curation.answers.verdicts import Comparison, Reason, Verdict
 
-__all__ = ["Verdict", "compare_answers", "compare_many", "extract_answer"]
+__all__ = [
+    "AnswerPolicy",
+    "Comparison",
+    "Reason",
+    "Verdict",
+    "compare_answers",
+    "compare_many",
+    "explain_answers",
+    "explain_many",
+    "extract_answer",
+]

@@ -1,6 +1,6 @@
 r"""Compare the structure of two answers: lists, sets, tuples, intervals, matrices, equations, names.
 
-Policies by default (`policy.py`). A bare list and a set are unordered, and repeated elements leave it undecided; a tuple
+By default (`policy.py`), a bare list and a set are unordered, and repeated elements leave it undecided; a tuple
 is ordered. A tuple, a set and an interval with the same elements are undecided; an open and a closed end differ.
 `x = 5` equals `5`, but not surely `y = 5`. Two equations are equal where one is a multiple of the other. A number in a
 base equals only numbers in that base. No verdict depends on the order of the two, but for the policy on decimals.
@@ -9,17 +9,15 @@ base equals only numbers in that base. No verdict depends on the order of the tw
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from limo_curation.answers.normalisation import normalise
 from limo_curation.answers.numbers import rational
 from limo_curation.answers.policy import DEFAULT_POLICY, AnswerPolicy
 from limo_curation.answers.reading import (
     BASED,
     CHOICE,
-    EQUATION,
     INTERVALS,
     LIST,
     OPAQUE,
@@ -30,7 +28,6 @@ from limo_curation.answers.reading import (
     UNION,
     Reading,
     names_of,
-    read,
 )
 from limo_curation.answers.scalars import CompareLeaf, Rules, compare_scalars
 from limo_curation.answers.verdicts import (
@@ -42,100 +39,6 @@ from limo_curation.answers.verdicts import (
     equal,
     undecided,
 )
-from limo_curation.answers.workers import compare_leaves
-
-MAX_CHARACTERS: Final = 2_000  # ours: longer texts are compared as strings only
-MAX_LEAF_PAIRS: Final = 16
-DEFAULT_TIMEOUT_SECONDS: Final = 5.0
-
-SMALL_INTEGER: Final = re.compile("-?[0-9]{1,15}")
-
-LeafPair = tuple[str, str]
-
-
-def compare_answers(predicted: str | None, gold: str | None) -> Verdict:
-    """Return whether two answers are equal; the order of the two does not matter.
-
-    Args:
-        predicted: the answer to be checked; None (no answer) is undecided.
-        gold: the reference answer.
-    """
-    return compare_many([predicted], [gold], num_workers=1)[0]
-
-
-def compare_many(
-    predicted: Sequence[str | None],
-    gold: Sequence[str | None],
-    *,
-    num_workers: int = 2,
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-) -> list[Verdict]:
-    """Compare answers pair by pair.
-
-    Args:
-        predicted: the answers to be checked; None is undecided.
-        gold: as many reference answers.
-        num_workers: processes for the pairs that need sympy.
-        timeout_seconds: wall time after which one such pair is given up as undecided.
-
-    Returns:
-        One verdict for each pair, in order.
-    """
-    verdicts: list[Verdict] = []
-    settled: dict[tuple[str | None, str | None], Verdict] = {}
-    open_pairs: dict[tuple[Reading, Reading], list[LeafPair]] = {}
-    open_at: dict[int, tuple[Reading, Reading]] = {}
-    for index, pair in enumerate(zip(predicted, gold, strict=True)):
-        if pair not in settled:
-            readings, leaves = exact_tier(*pair)
-            if isinstance(readings, Verdict):
-                settled[pair] = readings
-            else:
-                open_pairs[readings] = leaves
-                open_at[index] = readings
-        verdicts.append(settled.get(pair, Verdict.UNDECIDED))
-    answers = compare_leaves(list(open_pairs.values()), num_workers=num_workers, timeout_seconds=timeout_seconds)
-    symbolic = {
-        readings: compare_readings(*readings, look_up(dict(zip(leaves, found, strict=True)))).verdict
-        for (readings, leaves), found in zip(open_pairs.items(), answers, strict=True)
-    }
-    for index, readings in open_at.items():
-        verdicts[index] = symbolic[readings]
-    return verdicts
-
-
-def look_up(known: Mapping[LeafPair, Comparison]) -> CompareLeaf:
-    """Return a comparison of leaves that only knows the given verdicts."""
-    return lambda left, right: known.get((left, right), undecided(Reason.NOT_UNDERSTOOD))
-
-
-def exact_tier(predicted: str | None, gold: str | None) -> tuple[Verdict | tuple[Reading, Reading], list[LeafPair]]:
-    """Return the verdict where no sympy is needed; else both readings and the pairs of leaves to ask about."""
-    if predicted is None or gold is None:
-        return Verdict.UNDECIDED, []
-    if predicted == gold:
-        return Verdict.EQUAL, []
-    if SMALL_INTEGER.fullmatch(predicted) and SMALL_INTEGER.fullmatch(gold):  # most pairs, and they need no more
-        return (Verdict.EQUAL if int(predicted) == int(gold) else Verdict.DIFFERENT), []
-    if max(len(predicted), len(gold)) > MAX_CHARACTERS:
-        return (Verdict.EQUAL if predicted.strip() == gold.strip() else Verdict.UNDECIDED), []
-    texts = sorted((normalise(predicted), normalise(gold)))
-    if texts[0] == texts[1]:
-        return Verdict.EQUAL, []
-    left, right = read(texts[0]), read(texts[1])
-    leaves: dict[LeafPair, None] = {}
-
-    def ask_later(left_leaf: str, right_leaf: str) -> Comparison:
-        leaves[left_leaf, right_leaf] = None
-        return undecided(Reason.NOT_UNDERSTOOD)
-
-    verdict = compare_readings(left, right, ask_later).verdict
-    if verdict is not Verdict.UNDECIDED or not 0 < len(leaves) <= MAX_LEAF_PAIRS:
-        return verdict, []
-    return (left, right), list(leaves)
-
-
-# -- structure ---------------------------------------------------------------------------------------------------------
 
 MAX_ITEMS: Final = 40
 UNORDERED: Final = frozenset({LIST, SET})
@@ -305,7 +208,7 @@ def compare_unordered(left: Reading, right: Reading, rules: Rules) -> Comparison
     names = [names_of(side) for side in (left, right)]
     if names[0] and sorted(names[0]) == sorted(names[1]):
         by_name = [sorted(side.items, key=lambda item: item.name or "") for side in (left, right)]
-        return compare_ordered(*by_name, rules)
+        return compare_ordered(by_name[0], by_name[1], rules)
     matched = match_items(left.items, right.items, rules)
     if bool(names[0]) != bool(names[1]) and max(map(len, names)) > 1:
         in_order = compare_ordered(left.items, right.items, rules)
