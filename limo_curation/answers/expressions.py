@@ -24,13 +24,17 @@ MAX_FACTORIAL: Final = 4_000
 
 TOKEN: Final = re.compile(r" ?([0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|[A-Za-z]+'?|[-+*/^_(){}\[\]!|°√])")
 LETTERS: Final = frozenset(
-    r"\alpha \beta \gamma \delta \epsilon \varepsilon \theta \lambda \mu \rho \sigma \tau \phi \varphi \psi \omega"
-    r" \Delta \Omega \pi".split()
+    {r"\alpha", r"\beta", r"\gamma", r"\delta", r"\epsilon", r"\varepsilon", r"\theta", r"\lambda", r"\mu"}
+    | {r"\rho", r"\sigma", r"\tau", r"\phi", r"\varphi", r"\psi", r"\omega", r"\Delta", r"\Omega", r"\pi"}
 )
 FUNCTIONS: Final = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh ln lg log exp floor ceil".split()
+    {"sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "arccot", "sinh", "cosh", "tanh"}
+    | {"ln", "lg", "log", "exp", "floor", "ceil"}
 )
-WORDS: Final = frozenset("am an as at be by do go he if in is it me my no of on or so to up us we".split())
+WORDS: Final = frozenset(
+    {"am", "an", "as", "at", "be", "by", "do", "go", "he", "if", "in", "is", "it", "me", "my", "no", "of", "on", "or"}
+    | {"so", "to", "up", "us", "we"}
+)
 UNKNOWN_FUNCTIONS: Final = frozenset("fghFGHP")
 TIMES: Final = frozenset({"*", r"\cdot", r"\times"})
 OVER: Final = frozenset({"/", r"\div"})
@@ -58,44 +62,44 @@ def parse_expression(text: str) -> Expression | None:
     """Return the one reading of a normalised text; None where there is none or more than one."""
     if len(text) > MAX_CHARACTERS:
         return None
-    tokens, done = list[str](), 0
+    lexemes, done = list[str](), 0
     while done < len(text):
-        token = TOKEN.match(text, done)
-        if token is None or len(token[1]) > MAX_DIGITS:
+        lexeme = TOKEN.match(text, done)
+        if lexeme is None or len(lexeme[1]) > MAX_DIGITS:
             return None
-        tokens.append(token[1])
-        done = token.end()
+        lexemes.append(lexeme[1])
+        done = lexeme.end()
     try:
-        return Parser(tokens).whole()
+        return Parser(lexemes).whole()
     except UnclearError:
         return None
 
 
 class Parser:
-    """Reads one list of tokens from left to right."""
+    """Reads one list of lexemes from left to right."""
 
-    def __init__(self, tokens: list[str]) -> None:
-        self._tokens = [*split_words(tokens), ""]
+    def __init__(self, lexemes: list[str]) -> None:
+        self._lexemes = [*split_words(lexemes), ""]
         self._at = 0
         self._depth = 0
         self._bars = 0
 
     def whole(self) -> Expression:
-        """Return the expression that all tokens make."""
+        """Return the expression that all lexemes make."""
         found = self._sum()
         if self._peek():
             raise UnclearError(self._peek())
         return found
 
     def _peek(self, ahead: int = 0) -> str:
-        return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
+        return self._lexemes[min(self._at + ahead, len(self._lexemes) - 1)]
 
     def _take(self, wanted: str = "") -> str:
-        token = self._peek()
-        if not token or (wanted and token != wanted):
-            raise UnclearError(token)
+        lexeme = self._peek()
+        if not lexeme or (wanted and lexeme != wanted):
+            raise UnclearError(lexeme)
         self._at += 1
-        return token
+        return lexeme
 
     def _sum(self) -> Expression:
         self._depth += 1
@@ -116,23 +120,25 @@ class Parser:
         first = self._peek()
         product, is_quotient = self._power(), False
         while True:
-            token = self._peek()
-            if token in TIMES:
+            lexeme = self._peek()
+            if lexeme in TIMES:
                 self._take()
                 factor = self._signed_factor()
-            elif token in OVER:
+            elif lexeme in OVER:
                 if is_quotient:  # a date, or a/b/c
                     raise UnclearError("//")
                 self._take()
                 product, is_quotient = folded("/", product, self._power()), True
                 continue
-            elif not self._starts_factor(token):
+            elif not self._starts_factor(lexeme):
                 return product
-            elif is_quotient or is_number(token) or (token == r"\frac" and is_number(first) and self._is_plain(first)):
-                raise UnclearError(token)
+            elif (
+                is_quotient or is_number(lexeme) or (lexeme == r"\frac" and is_number(first) and self._is_plain(first))
+            ):
+                raise UnclearError(lexeme)
             else:
                 factor = self._power()
-            product, first = folded("*", product, factor), token
+            product, first = folded("*", product, factor), lexeme
 
     def _is_plain(self, first: str) -> bool:
         """Whether the number `first` stands right before a fraction of numbers, which makes a mixed number."""
@@ -144,10 +150,10 @@ class Parser:
             return folded("*", number(Fraction(-1)), self._power())
         return self._power()
 
-    def _starts_factor(self, token: str) -> bool:
-        if token == "|":
+    def _starts_factor(self, lexeme: str) -> bool:
+        if lexeme == "|":
             return not self._bars
-        return token in ("(", "{", "[", "√", r"\sqrt", r"\frac", r"\binom") or is_number(token) or is_name(token)
+        return lexeme in ("(", "{", "[", "√", r"\sqrt", r"\frac", r"\binom") or is_number(lexeme) or is_name(lexeme)
 
     def _power(self) -> Expression:
         base = self._primary()
@@ -171,10 +177,10 @@ class Parser:
         return self._group() if self._peek() == "{" else self._single()
 
     def _single(self) -> Expression:
-        token = self._peek()
-        if is_number(token) or (is_name(token) and token.lstrip("\\") not in FUNCTIONS):
+        lexeme = self._peek()
+        if is_number(lexeme) or (is_name(lexeme) and lexeme.lstrip("\\") not in FUNCTIONS):
             return self._primary()
-        raise UnclearError(token)
+        raise UnclearError(lexeme)
 
     def _group(self) -> Expression:
         """Return what stands in brackets of any kind, or between bars."""
@@ -189,21 +195,21 @@ class Parser:
         return folded("abs", inner) if is_bar else inner
 
     def _primary(self) -> Expression:
-        token = self._peek()
-        if is_number(token):
+        lexeme = self._peek()
+        if is_number(lexeme):
             return number(Fraction(self._take()))
-        if token in CLOSING:
+        if lexeme in CLOSING:
             return self._group()
-        if token in (r"\frac", r"\binom"):
+        if lexeme in (r"\frac", r"\binom"):
             self._take()
-            return folded({r"\frac": "/", r"\binom": "binom"}[token], self._group(), self._group())
-        if token in (r"\sqrt", "√", "sqrt"):
+            return folded({r"\frac": "/", r"\binom": "binom"}[lexeme], self._group(), self._group())
+        if lexeme in (r"\sqrt", "√", "sqrt"):
             return self._root()
-        if token.lstrip("\\") in FUNCTIONS:
+        if lexeme.lstrip("\\") in FUNCTIONS:
             return self._function()
-        if is_name(token):
+        if is_name(lexeme):
             return self._letter()
-        raise UnclearError(token)
+        raise UnclearError(lexeme)
 
     def _root(self) -> Expression:
         self._take()
@@ -225,10 +231,10 @@ class Parser:
         self._take()
         if self._peek() != "{":
             return f"_{self._take()}"
-        tokens = list[str]()
+        lexemes = list[str]()
         while self._take() != "}":
-            tokens.append(self._peek())
-        return "_" + "".join(tokens[:-1])
+            lexemes.append(self._peek())
+        return "_" + "".join(lexemes[:-1])
 
     def _function(self) -> Expression:
         name = self._take().lstrip("\\")
@@ -260,32 +266,35 @@ class Parser:
         return folded("*", first, self._power()) if first.operation == "number" and is_letter else first
 
 
-def split_words(tokens: list[str]) -> list[str]:
+def split_words(lexemes: list[str]) -> list[str]:
     """Split a run of letters into single ones; known functions stay whole."""
     found = list[str]()
-    for token in tokens:
-        name = token.rstrip("'")
-        if not name.isalpha() or len(name) == 1 or token in FUNCTIONS or token == "sqrt":
-            found.append(token)
-        elif token == "pi":
+    for lexeme in lexemes:
+        name = lexeme.rstrip("'")
+        if not name.isalpha() or len(name) == 1 or lexeme in FUNCTIONS or lexeme == "sqrt":
+            found.append(lexeme)
+        elif lexeme == "pi":
             found.append(r"\pi")
         elif (
-            name == token and token.islower() and token not in WORDS and (len(token) == 2 or set(token) <= {*"abcxyz"})
+            name == lexeme
+            and lexeme.islower()
+            and lexeme not in WORDS
+            and (len(lexeme) == 2 or set(lexeme) <= {*"abcxyz"})
         ):
-            found.extend(token)
+            found.extend(lexeme)
         else:
-            raise UnclearError(token)
+            raise UnclearError(lexeme)
     return found
 
 
-def is_number(token: str) -> bool:
-    """Return whether a token is a number."""
-    return token[:1].isdigit() or token[:1] == "."
+def is_number(lexeme: str) -> bool:
+    """Return whether a lexeme is a number."""
+    return lexeme[:1].isdigit() or lexeme[:1] == "."
 
 
-def is_name(token: str) -> bool:
-    """Return whether a token is a letter or a function."""
-    return token[:1].isalpha() or token in LETTERS or (token[:1] == "\\" and token[1:] in FUNCTIONS)
+def is_name(lexeme: str) -> bool:
+    """Return whether a lexeme is a letter or a function."""
+    return lexeme[:1].isalpha() or lexeme in LETTERS or (lexeme[:1] == "\\" and lexeme[1:] in FUNCTIONS)
 
 
 # -- folding -----------------------------------------------------------------------------------------------------------

@@ -10,73 +10,136 @@ from __future__ import annotations
 import re
 from typing import Final
 
-WIDE_TO_ASCII: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+DIGIT_ZEROS: Final = (0x0660, 0x06F0, 0x0966, 0x09E6, 0x0E50)  # Arabic, Persian, Devanagari, Bengali, Thai
+SUPERSCRIPTS: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+SUBSCRIPTS: Final = "₀₁₂₃₄₅₆₇₈₉"
+FRACTIONS: Final = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅙": "1/6", "⅛": "1/8"}
+COMMANDS: Final = {
+    "×": "times",
+    "·": "cdot",
+    "⋅": "cdot",
+    "÷": "div",
+    "π": "pi",
+    "∞": "infty",
+    "≤": "le",
+    "⩽": "le",
+    "≥": "ge",
+    "⩾": "ge",
+    "≠": "ne",
+    "≈": "approx",
+    "±": "pm",
+    "∪": "cup",
+    "∈": "in",
+    "∠": "angle",
+    "θ": "theta",
+    "α": "alpha",
+    "β": "beta",
+    "λ": "lambda",
+}
 LETTERS: Final = {
-    **WIDE_TO_ASCII,
-    **{ord(mark): "-" for mark in "−–﹣"},
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
+    **{zero + digit: str(digit) for zero in DIGIT_ZEROS for digit in range(10)},
+    **{ord(mark): "-" for mark in "−–﹣‐‑"},
     **{ord(space): " " for space in "\u00a0\u2002\u2003\u2009\u202f\u3000~\t\n\r"},
     **{ord(invisible): "" for invisible in "\u200b\u200c\u200d\u2060\ufeff"},
-    ord("×"): r"\times ",
-    ord("·"): r"\cdot ",
-    ord("π"): r"\pi ",
-    ord("∞"): r"\infty ",
-    ord("≤"): r"\le ",
-    ord("≥"): r"\ge ",
-    ord("≠"): r"\ne ",
-    ord("≈"): r"\approx ",
-    ord("±"): r"\pm ",
-    ord("∪"): r"\cup ",
-    ord("∈"): r"\in ",
-    ord("²"): "^{2}",
-    ord("³"): "^{3}",
-    ord("、"): ",",
+    **{ord(sign): rf"\{command} " for sign, command in COMMANDS.items()},
+    **{ord(sign): f" {value}" for sign, value in FRACTIONS.items()},
+    **{ord(mark): "," for mark in "、"},
+    **{ord(mark): "'" for mark in "′’"},
+    ord("º"): "°",
+    ord("˚"): "°",
+    ord("∣"): "|",
 }
 OPEN_SET, CLOSE_SET = "⦃", "⦄"  # stand for \{ and \}, so that plain braces only group
 ROW_END = "⏎"  # stands for the double backslash that ends a matrix row
 
-REWRITES: Final = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"\\\\", ROW_END),
-        (r"\\\$|\$|\\[()\[\]]", " "),
-        (r"\\(?:left|right|[bB]ig+[lr]?|displaystyle)(?![A-Za-z])\.?", ""),
-        (r"\\!| *\{ *, *\} *", ""),
-        (r"\\[,;:> ]|\\q?quad(?![A-Za-z])", " "),
-        (r"\\(?:\{|lbrace(?![A-Za-z]))", OPEN_SET),
-        (r"\\(?:\}|rbrace(?![A-Za-z]))", CLOSE_SET),
-        (r"\\%", "%"),
-        (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
-        (r"\^\s*\\circ(?![A-Za-z])|\^\s*\{\s*\\circ\s*\}|\\degree(?![A-Za-z])", "°"),
-        (r"\*\*", "^"),
-        (r"\\leq(?:slant)?(?![A-Za-z])|<=", r"\\le "),
-        (r"\\geq(?:slant)?(?![A-Za-z])|>=", r"\\ge "),
-        (r"\\neq(?![A-Za-z])|!=", r"\\ne "),
-        (r"\\lt(?![A-Za-z])", "<"),
-        (r"\\gt(?![A-Za-z])", ">"),
-        (r"\\sqrt\s*([0-9A-Za-z])", r"\\sqrt{\1}"),
-        (r"(?<![A-Za-z\\])sqrt\s*\(([0-9A-Za-z]+)\)", r"\\sqrt{\1}"),
-        (r"\^\s*(-?[0-9]+)", r"^{\1}"),
-        (r"\^\s*\(([0-9A-Za-z/+-]+)\)", r"^{\1}"),
-        (r"\s+", " "),
-        (r" (?![0-9A-Za-z])|(?<![0-9A-Za-z]) ", ""),
-    )
+Rewrite = tuple[re.Pattern[str], str]
+
+
+def compiled(*rules: tuple[str, str]) -> tuple[Rewrite, ...]:
+    """Return rewriting rules with their patterns compiled."""
+    return tuple((re.compile(pattern), replacement) for pattern, replacement in rules)
+
+
+LATEX: Final = compiled(  # what a text without a backslash does not need
+    (r"\\\\(?:\[[0-9a-z]{1,9}\])?", ROW_END),
+    (r"\\[$()\[\]]", " "),
+    (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathopen|mathclose|bf|rm)(?![A-Za-z])\.?", ""),
+    (r"\\!", ""),
+    (r"\\q?quad|\\[,;:> ]", " "),
+    (r"\\(?:\{|lbrace(?![A-Za-z]))", OPEN_SET),
+    (r"\\(?:\}|rbrace(?![A-Za-z]))", CLOSE_SET),
+    (r"\\(?:[lr]?vert|mid)(?![A-Za-z]) ?", "|"),
+    (r"\\%", "%"),
+    (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
+    (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
+    (r"\^ ?(?:\{ ?)?\\circ(?![A-Za-z])(?: ?\})?|\\degree(?![A-Za-z])", "°"),
+    (r"\^ ?(?:\{ ?)?\\prime(?![A-Za-z])(?: ?\})?", "'"),
+    (r"\\leq(?:slant)?(?![A-Za-z])", r"\\le "),
+    (r"\\geq(?:slant)?(?![A-Za-z])", r"\\ge "),
+    (r"\\(?:neq|not ?=)(?![A-Za-z])", r"\\ne "),
+    (r"\\lt(?![A-Za-z])", "<"),
+    (r"\\gt(?![A-Za-z])", ">"),
+    (r"\\colon(?![A-Za-z])", ":"),
+    (r"\\sqrt ?([0-9A-Za-z])", r"\\sqrt{\1}"),
 )
+PLAIN: Final = compiled(
+    (r"\$", " "),
+    (r"\*\*", "^"),
+    (r"<=", r"\\le "),
+    (r">=", r"\\ge "),
+    (r"!=", r"\\ne "),
+    (r"(?<![A-Za-z\\])sqrt ?\(([0-9A-Za-z]+)\)", r"\\sqrt{\1}"),
+    (r"√ ?([0-9A-Za-z])", r"\\sqrt{\1}"),
+    (r"\^ ?([+-]?[0-9]+)", r"^{\1}"),
+    (r"\^ ?\(([0-9A-Za-z/+-]+)\)", r"^{\1}"),
+)
+ESCAPED_TWICE: Final = re.compile(  # before these commands no matrix row ends
+    r"(?<!\\)\\\\(?=(?:left|right|[dt]?frac|sqrt|text|leq?|geq?|neq?|pi|cdot|times|cup|in|infty|boxed|pm|begin|end)"
+    r"(?![A-Za-z]))"
+)
+SPACES: Final = compiled((r"\s+", " "), (r" (?![0-9A-Za-z])|(?<![0-9A-Za-z])", ""))
+GROUPING_COMMA: Final = re.compile(r"(?<=[0-9]) ?\{ ?, ?\} ?(?=[0-9])")
 TEXT_COMMAND: Final = re.compile(
-    r"\\(?:text(?:bf|it|rm|normal)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}\\]*)\}"
+    r"\\(?:text(?:bf|it|rm|normal|tt)?|math(?:rm|bf|it|sf|cal)|mbox|operatorname|boldsymbol|bm)\s*\{([^{}\\]*)\}"
 )
+REALS: Final = re.compile(r"\\(?:mathbb|mathbf|Bbb) ?(?:\{ ?R ?\}|R(?![A-Za-z]))")
+RAISED: Final = re.compile(f"[⁻{SUPERSCRIPTS}]+|[{SUBSCRIPTS}]+")
 WHOLE_BOX: Final = re.compile(r"\\(?:boxed|fbox)\s*\{")
 END_MARKS: Final = " .。,;:\\"
+SPECIAL: Final = re.compile(r"[^0-9A-Za-z.,+-]")
 
 
 def normalise(text: str) -> str:
     """Return the text of an answer in the one way in which the comparison reads it."""
-    text = text.translate(LETTERS).strip(" $")
+    if not text.isascii():
+        text = RAISED.sub(raised, text.translate(LETTERS))
+    elif SPECIAL.search(text) is None:
+        return text.rstrip(END_MARKS)
+    else:
+        text = text.replace("~", " ")
+    text = text.strip(" $\t\n\r").rstrip(END_MARKS).strip("* $")  # bold in Markdown is no product
+    if "\\\\" in text:
+        text = ESCAPED_TWICE.sub(r"\\", text)
     while (box := WHOLE_BOX.match(text)) and closing_brace(text, box.end() - 1) == len(text) - 1:
         text = text[box.end() : -1].strip(" $")
-    text = TEXT_COMMAND.sub(r" \1 ", text)
-    for pattern, replacement in REWRITES:
+    if "{" in text:
+        text = GROUPING_COMMA.sub(",", text)
+    if "\\" in text:
+        text = TEXT_COMMAND.sub(r" \1 ", REALS.sub("ℝ", text))
+        for pattern, replacement in LATEX:
+            text = pattern.sub(replacement, text)
+    for pattern, replacement in PLAIN + SPACES:
         text = pattern.sub(replacement, text)
     return braced_fractions(text.strip().rstrip(END_MARKS))
+
+
+def raised(match: re.Match[str]) -> str:
+    """Return a run of small raised or lowered digits as LaTeX."""
+    run = match[0]
+    if run[0] in SUBSCRIPTS:
+        return "_{" + "".join(str(SUBSCRIPTS.index(digit)) for digit in run) + "}"
+    return "^{" + "".join("-" if digit == "⁻" else str(SUPERSCRIPTS.index(digit)) for digit in run) + "}"
 
 
 FRACTION: Final = re.compile(r"\\frac ?")

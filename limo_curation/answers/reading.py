@@ -19,7 +19,7 @@ from typing import Final
 from limo_curation.answers.expressions import parse_expression
 from limo_curation.answers.normalisation import CLOSE_SET, OPEN_SET, ROW_END
 from limo_curation.answers.numbers import based_number, rational
-from limo_curation.answers.relations import RELATION, VARIABLE, Relation, split_relation
+from limo_curation.answers.relations import LETTER, RELATION, VARIABLE, Relation, split_relation
 from limo_curation.answers.units import Quantity, split_quantity
 
 MAX_DEPTH: Final = 8  # ours: brackets in brackets in an answer
@@ -76,19 +76,20 @@ def read(text: str, depth: int = 0) -> Reading:
     found = (
         read_constant(text)
         or read_matrix(text, depth)
+        or read_sentence(text, depth)
         or read_choice(text, depth)
         or read_several(text, depth)
         or read_relation(text, depth)
         or read_union(text, depth)
         or read_brackets(text, depth)
         or read_ratio(text, depth)
-        or read_sentence(text, depth)
     )
     return found or read_scalar(text)
 
 
 # -- brackets and separators -------------------------------------------------------------------------------------------
 
+CONDITION: Final = re.compile(rf"({LETTER}) ?(?:\\in ?ℝ)? ?[|:]")
 OPENING: Final = "([{" + OPEN_SET
 CLOSING: Final = ")]}" + CLOSE_SET
 BRACKETS: Final = {"(": ")]", "[": ")]", OPEN_SET: CLOSE_SET, "{": "}"}
@@ -220,7 +221,7 @@ def read_brackets(text: str, depth: int) -> Reading | None:
     if text[0] == "{" or (text[0] == "(" and text[-1] == ")" and len(parts) == 1):
         return replace(read(inner, depth + 1), text=text)
     if text[0] == OPEN_SET:
-        return replace(read_items(SET, parts, depth), text=text)
+        return replace(read_condition(inner, depth) or read_items(SET, parts, depth), text=text)
     if len(parts) < 2:
         return None
     found = replace(read_items(text[0] + text[-1], parts, depth), text=text)
@@ -228,6 +229,16 @@ def read_brackets(text: str, depth: int) -> Reading | None:
         found.items[0].leaf == r"-\infty" or found.items[1].leaf in (r"\infty", r"+\infty")
     )
     return replace(found, is_interval=found.kind != OPAQUE and (is_infinite or found.kind in ("(]", "[)")))
+
+
+def read_condition(inner: str, depth: int) -> Reading | None:
+    r"""Read the set of all x between two ends, `x | x > 3`; None where the braces hold no such condition."""
+    condition = CONDITION.match(inner)
+    if condition is None:
+        return None
+    found = read(inner[condition.end() :], depth + 1)
+    is_set = found.is_interval or found.kind in (UNION, UNEQUAL)
+    return replace(found, name=None) if is_set and found.name == condition[1] else Reading(OPAQUE, inner)
 
 
 def read_ratio(text: str, depth: int) -> Reading | None:
@@ -308,15 +319,14 @@ NEGATION: Final = re.compile(r"\b(?:not|no|never|cannot)\b|n't|不|没|非")
 
 
 def read_sentence(text: str, depth: int) -> Reading | None:
-    """Read the number at the end of a short sentence: `the largest n is 34`; None where it is none."""
-    start = None
-    for match in SENTENCE.finditer(text):
-        start = match
-    if start is None or NEGATION.search(text) or not start.start():
+    """Read what a short sentence ends in: `the largest n is 34`; None where it is none."""
+    verbs = list(SENTENCE.finditer(text)) if depth == 0 else []
+    if len(verbs) != 1 or NEGATION.search(text):
         return None
-    value = read(text[start.end() :].lstrip(": "), depth + 1)
-    is_number = value.kind == SCALAR and (value.value is not None or value.is_symbolic)
-    return replace(value, text=text, name=text[: start.start()], equation="") if is_number else None
+    subject, rest = text[: verbs[0].start()], text[verbs[0].end() :].lstrip(": ")
+    value = read(rest, depth + 1)
+    is_answer = bool(subject) and RELATION.search(subject) is None and "," not in subject and is_understood(value)
+    return replace(value, text=text, name=subject, equation="") if is_answer and not value.leaf.isalpha() else None
 
 
 def read_scalar(text: str) -> Reading:

@@ -38,7 +38,7 @@ NAME: Final = re.compile(
     r"|[A-Za-z]{3,20}(?: [A-Za-z]{2,20}){0,6}|[\u4e00-\u9fff]{1,20}"
 )
 ARITHMETIC: Final = re.compile(r"(?:[-+*/^(){}.0-9 ]|\\(?:times|cdot|frac|div)(?![A-Za-z]))+")
-NO_NAMES: Final = frozenset("sin cos tan log ln lim max min mod not least most about approximately".split())
+NO_NAMES: Final = frozenset({"sin", "cos", "tan", "log", "lim", "max", "min", "mod", "not", "approximately"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,16 +56,16 @@ def compare_expressions(left_text: str, right_text: str) -> Comparison:
     """Compare two expressions, or two equations or inequalities."""
     if RELATION_SIGN.search(left_text) or RELATION_SIGN.search(right_text):
         return compare_relations(left_text, right_text)
-    expressions = parse_expression(left_text), parse_expression(right_text)
-    if expressions[0] is None or expressions[1] is None:
+    left_parsed, right_parsed = parse_expression(left_text), parse_expression(right_text)
+    if left_parsed is None or right_parsed is None:
         return undecided(Reason.NOT_UNDERSTOOD)
-    left, right = as_sympy(expressions[0]), as_sympy(expressions[1])
+    left, right = as_sympy(left_parsed), as_sympy(right_parsed)
     symbols = {symbol.name for symbol in left.free_symbols}, {symbol.name for symbol in right.free_symbols}
     agreement = values_agree(left, right)
     if agreement is False:
         if symbols[0] | symbols[1] == {"i"}:
             return compare_complex(left, right)
-        if symbols[0] != symbols[1] or only_one_has_letter_e(*expressions):
+        if symbols[0] != symbols[1] or has_letter_e(left_parsed) != has_letter_e(right_parsed):
             return undecided(Reason.NOT_UNDERSTOOD)  # other letters for the same thing, or a unit that is not known
         if rounds_to(left_text, right) or rounds_to(right_text, left):
             return undecided(Reason.ROUNDED)
@@ -78,7 +78,8 @@ def compare_expressions(left_text: str, right_text: str) -> Comparison:
 def compare_complex(left: Any, right: Any) -> Comparison:
     """Compare two numbers in which the only letter is i, the imaginary unit."""
     agreement = values_agree(with_imaginary_unit(left), with_imaginary_unit(right))
-    if agreement is None or not (left.free_symbols and right.free_symbols) and agreement is False:
+    is_known = agreement or (agreement is False and left.free_symbols and right.free_symbols)
+    if not is_known:
         return undecided(Reason.NOT_UNDERSTOOD)
     return equal(Reason.SYMBOLIC) if agreement else different(Reason.SYMBOLIC)
 
@@ -87,12 +88,8 @@ def are_identical(left: Any, right: Any) -> bool:
     """Return whether two expressions that agree at some points are the same, by expansion or by Math-Verify."""
     from math_verify import verify
 
-    return (left - right).expand() == 0 or verify(left, right, strict=True, timeout_seconds=None)
-
-
-def only_one_has_letter_e(left: Expression, right: Expression) -> bool:
-    """Return whether one side only has an e that is no power's base, and so may be a variable."""
-    return has_letter_e(left) != has_letter_e(right)
+    prove: Any = verify
+    return bool((left - right).expand() == 0) or bool(prove(left, right, strict=True, timeout_seconds=None))
 
 
 def has_letter_e(expression: Expression) -> bool:
@@ -107,7 +104,7 @@ RELATION_SIGN: Final = re.compile(r"=|<|\\le ")
 
 
 def compare_relations(left_text: str, right_text: str) -> Comparison:
-    """Compare `a=b`, `a<b` or `a\\le b` with another: equal where one is a constant multiple of the other.
+    r"""Compare `a=b`, `a<b` or `a\le b` with another: equal where one is a constant multiple of the other.
 
     Equations that are no multiples of each other may still have the same solutions, so they are undecided unless both
     are linear.
@@ -250,7 +247,7 @@ def values_agree(left: Any, right: Any) -> bool | None:
 
 
 def places(left: Any, right: Any) -> list[dict[Any, Any]]:
-    """Return points for all symbols: fixed fractions that no textbook identity is special at, the first half positive."""
+    """Return points for all symbols: fractions that no identity is special at, the first half positive."""
     import sympy
 
     symbols = sorted(left.free_symbols | right.free_symbols, key=str)
