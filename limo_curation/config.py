@@ -82,6 +82,8 @@ class DifficultyConfig(StageConfig):
     published_band_of: Count = 32
     disputed_share: Annotated[float, Field(gt=0.5, le=1)] = 0.6
     """Share of the strong attempts on one other answer from which the gold answer is disputed (ours)."""
+    disputed_min_votes: Count = 5
+    """Attempts that the other answer must have beside that share: 3 of 4 may be chance (ours)."""
     attempts_per_round: Count = 4
     """Attempts of a problem that are drawn before it is looked at again; does not change the kept set."""
 

@@ -4,6 +4,7 @@
     strong band    up to 32 attempts, kept at 1 to 3 successes; the fourth success ends the sampling
     published      a pass rate that the source publishes takes the place of sampling
 
+A gold answer that most strong attempts contradict with one other answer is disputed (`gold_audit.py`).
 Attempts are looked at in their order, and what came after the deciding one is not counted: so neither the size of a
 round nor the batch changes a number. "LIMO" numbers are in `config.DifficultyConfig`.
 """
@@ -11,7 +12,6 @@ round nor the batch changes a number. "LIMO" numbers are in `config.DifficultyCo
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +20,7 @@ import polars as pl
 
 from limo_curation.answers import Verdict, compare_many, extract_answer
 from limo_curation.config import DifficultyConfig, Solver
+from limo_curation.gold_audit import Attempt, gold_audit
 from limo_curation.ledger import DropRule, StageResult, apply_rules
 from limo_curation.sampling import Completion, Sampler
 from limo_curation.sampling.protocol import request_for, solver_name
@@ -47,7 +48,7 @@ class Tally:
     strong_num_solved: int = 0
     strong_num_undecided: int = 0
     strong_num_truncated: int = 0
-    other_answers: Counter[str] = field(default_factory=Counter[str])
+    strong_attempts: list[Attempt] = field(default_factory=list[Attempt])
 
     def strong_count(self, number: int) -> int | None:
         """Return a strong count, or None where no strong solver was asked."""
@@ -64,8 +65,8 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
 
     Returns:
         RATED rows. Drop reasons: `unrated` (no published rate, and no solver to sample), `solved_by_weak`,
-        `solved_too_often` (above the band), `gold_disputed` (most strong attempts agree on one other answer) and
-        `never_solved` (below the band).
+        `solved_too_often` (above the band), `gold_disputed` (most strong attempts agree on one other answer, or the
+        gold answer can't be read) and `never_solved` (below the band).
 
     Raises:
         TransientError, BudgetError: from the sampler.
@@ -138,8 +139,7 @@ def count_strong(
     tally.strong_num_solved += verdict is Verdict.EQUAL
     tally.strong_num_undecided += verdict is Verdict.UNDECIDED
     tally.strong_num_truncated += completion.finish_reason == "length"
-    if verdict is Verdict.DIFFERENT and answer is not None:
-        tally.other_answers[answer] += 1
+    tally.strong_attempts.append(Attempt(answer, verdict))
 
 
 def draw(tallies: Sequence[Tally], solver: Solver, attempts: Iterable[int], sampler: Sampler) -> list[Completion]:
@@ -168,6 +168,12 @@ def grade(tallies: Sequence[Tally], completions: Sequence[Completion]) -> list[t
 
 def add_counts(problems: pl.DataFrame, tallies: Sequence[Tally], *, config: DifficultyConfig) -> pl.DataFrame:
     """Add the RATED columns, and what the band's rules look at."""
+    audits = [
+        gold_audit(
+            tally.strong_attempts, tally.gold, min_share=config.disputed_share, min_votes=config.disputed_min_votes
+        )
+        for tally in tallies
+    ]
     counts = pl.DataFrame(
         [
             {
@@ -180,13 +186,14 @@ def add_counts(problems: pl.DataFrame, tallies: Sequence[Tally], *, config: Diff
                 "strong_num_solved": tally.strong_count(tally.strong_num_solved),
                 "strong_num_undecided": tally.strong_count(tally.strong_num_undecided),
                 "strong_num_truncated": tally.strong_count(tally.strong_num_truncated),
-                "other_answer": max(tally.other_answers, key=lambda one: (tally.other_answers[one], one), default=None),
-                "other_votes": max(tally.other_answers.values(), default=0),
+                "is_disputed": audit.is_disputed,
+                "other_share": audit.other_share,
+                "vote": audit.evidence,
             }
-            for tally in tallies
+            for tally, audit in zip(tallies, audits, strict=True)
         ],
         schema={name: RATED.schema[name] for name in RATED.columns if name not in problems.columns}
-        | {"weak_solved_at": pl.String, "other_answer": pl.String, "other_votes": pl.Int64},
+        | {"weak_solved_at": pl.String, "is_disputed": pl.Boolean, "other_share": pl.Float64, "vote": pl.String},
     )
     rated = pl.concat([problems, counts], how="horizontal")
     published = pl.lit(config.use_published_rates) & pl.col("published_num_attempts").is_not_null()
@@ -206,7 +213,6 @@ def band_rules(config: DifficultyConfig) -> Iterable[DropRule]:
     """Return the rules of the band, in the order in which they are tried."""
     solved = pl.col("band_solved")
     of_attempts = pl.format("{} of {} attempts of {}", "strong_num_solved", "strong_num_attempts", "strong_solver")
-    share = pl.col("other_votes") / pl.col("strong_num_attempts")
     is_sampled = pl.col("weak_num_attempts") + pl.col("strong_num_attempts").fill_null(0) > 0
     yield DropRule(
         "unrated", ~is_sampled & solved.is_null(), evidence=pl.lit("no published pass rate, and no solver to sample")
@@ -221,13 +227,7 @@ def band_rules(config: DifficultyConfig) -> Iterable[DropRule]:
         "solved_too_often", solved > config.max_solved, solved, float(config.max_solved), evidence=of_attempts
     )
     yield DropRule(
-        "gold_disputed",
-        share >= config.disputed_share,
-        share,
-        config.disputed_share,
-        pl.format(
-            "{} of {} attempts say {}, gold is {}", "other_votes", "strong_num_attempts", "other_answer", "answer"
-        ),
+        "gold_disputed", pl.col("is_disputed"), pl.col("other_share"), config.disputed_share, evidence=pl.col("vote")
     )
     yield DropRule("never_solved", solved < config.min_solved, solved, float(config.min_solved), evidence=of_attempts)
 

@@ -24,6 +24,7 @@ GOLD = "7"
 WRITTEN = {
     "+": "So the answer is \\boxed{7}.",
     "a": "So the answer is \\boxed{8}.",
+    "A": "So the answer is \\boxed{\\frac{24}{3}}.",
     "b": "So the answer is \\boxed{9}.",
     "-": "I do not know.",
     "?": "So the answer is \\boxed{the set of all good numbers}.",  # can't be compared with 7
@@ -160,11 +161,25 @@ def test_gold_answer_is_disputed_from_the_threshold_on(script: str, is_disputed:
         assert ledger(result, "p")["evidence"] == "5 of 8 attempts say 8, gold is 7"
 
 
-def test_problem_without_gold_answer_is_never_solved() -> None:
-    problems = problems_named("p").with_columns(answer=pl.lit(None, pl.String))
+@pytest.mark.parametrize("gold", [None, "", "see the figure above"])
+def test_gold_answer_that_cant_be_read_is_disputed(gold: str | None) -> None:
+    problems = problems_named("p").with_columns(answer=pl.lit(gold, pl.String))
     config = DifficultyConfig(strong=STRONG)
-    result = rate_problems(problems, config=config, sampler=ScriptedSampler({"strong": {"p": "++++++++"}}))
-    assert reasons(result) == {"p": "never_solved"}
+    result = rate_problems(problems, config=config, sampler=ScriptedSampler({"strong": {"p": "+++-+a++"}}))
+    assert reasons(result) == {"p": "gold_disputed"}
+    assert ledger(result, "p")["evidence"] == f"6 of 8 attempts say 7, gold is {gold or ''}, which can't be read"
+
+
+def test_votes_for_one_answer_in_many_spellings_add_up() -> None:
+    result, _ = rate({"strong": {"p": "aAaAA+--", "q": "aAbb-+--"}}, disputed_share=5 / 8)
+    assert reasons(result) == {"p": "gold_disputed"}
+    assert ledger(result, "p")["evidence"] == r"5 of 8 attempts say \frac{24}{3}, gold is 7"
+
+
+def test_few_votes_dispute_nothing_however_large_their_share() -> None:
+    solver = STRONG.model_copy(update={"num_attempts": 4})
+    assert reasons(rate({"strong": {"p": "aaa+"}}, strong=solver)[0]) == {}
+    assert reasons(rate({"strong": {"p": "aaa+"}}, strong=solver, disputed_min_votes=3)[0]) == {"p": "gold_disputed"}
 
 
 # -- the weak cascade --------------------------------------------------------------------------------------------------
@@ -267,12 +282,12 @@ def expected_reason(weak: str, strong: str, config: DifficultyConfig) -> str | N
         return "solved_by_weak"
     if strong.count("+") > config.max_solved:
         return "solved_too_often"
-    if max(strong.count("a"), strong.count("b")) / len(strong) >= config.disputed_share:
+    if max(strong.count("a") + strong.count("A"), strong.count("b")) / len(strong) >= config.disputed_share:
         return "gold_disputed"
     return "never_solved" if strong.count("+") < config.min_solved else None
 
 
-attempts = st.sampled_from("+ab-?c" + "+aaaa")
+attempts = st.sampled_from("+ab-?c" + "+aaAA")
 weak_scripts = st.text(st.sampled_from("-ab?c---------+"), min_size=5, max_size=5)
 strong_scripts = st.text(attempts, min_size=8, max_size=8)
 bands = st.integers(0, 6).flatmap(lambda low: st.tuples(st.just(low), st.integers(low, 7)))
