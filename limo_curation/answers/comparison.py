@@ -28,7 +28,9 @@ from limo_curation.answers.reading import (
     UNION,
     Reading,
     names_of,
+    read,
 )
+from limo_curation.answers.relations import FUNCTION_NAME
 from limo_curation.answers.scalars import CompareLeaf, Rules, compare_scalars
 from limo_curation.answers.verdicts import (
     Comparison,
@@ -57,10 +59,10 @@ def compare(left: Reading, right: Reading, rules: Rules) -> Comparison:
     if left.text == right.text:
         return equal(Reason.SAME_TEXT)
     if OPAQUE in (left.kind, right.kind):
-        return undecided(Reason.NOT_UNDERSTOOD)
+        return compare_decimal_comma(left, right) or undecided(Reason.NOT_UNDERSTOOD)
     if left.name != right.name:
         if left.name is not None and right.name is not None:
-            return compare_equations(left, right, rules) or undecided(Reason.NAME)
+            return compare_named(left, right, rules)
         if rules.policy.names == "required":
             return undecided(Reason.NAME)
     return compare_by_kind(left, right, rules)
@@ -91,6 +93,17 @@ def compare_by_kind(left: Reading, right: Reading, rules: Rules) -> Comparison:
     return compare_equations(left, right, rules) or undecided(Reason.OTHER_KIND)
 
 
+def compare_named(left: Reading, right: Reading, rules: Rules) -> Comparison:
+    """Compare what stands for two names: `f(x) = x` says the same as `f(n) = n`, and `y = x + 1` as `x = y - 1`."""
+    functions = [FUNCTION_NAME.fullmatch(side.name or "") for side in (left, right)]
+    if functions[0] and functions[1] and functions[0][1] == functions[1][1]:
+        letters = functions[0][2], functions[1][2]
+        if re.search(rf"(?<![A-Za-z\\]){letters[0]}", right.text.partition("=")[2]) is None:
+            renamed = re.sub(rf"(?<![A-Za-z\\]){letters[1]}(?![A-Za-z])", letters[0], right.text)
+            return compare(left, read(renamed), rules)
+    return compare_equations(left, right, rules) or undecided(Reason.NAME)
+
+
 def only(wanted: Verdict, found: Comparison, otherwise: Reason = Reason.NOT_UNDERSTOOD) -> Comparison:
     """Return what was found where its verdict is the wanted one, else UNDECIDED."""
     return found if found.verdict is wanted else undecided(otherwise)
@@ -101,6 +114,9 @@ def compare_equations(left: Reading, right: Reading, rules: Rules) -> Comparison
     return rules.ask(left.equation, right.equation) if left.equation and right.equation else None
 
 
+BARE_CHOICE: Final = re.compile("[A-J]|(?i:yes|no)")
+
+
 def compare_choices(left: Reading, right: Reading, rules: Rules) -> Comparison:
     """Compare an option's letter and text with a letter, with a text, or with another option."""
     if left.kind == right.kind:
@@ -109,8 +125,9 @@ def compare_choices(left: Reading, right: Reading, rules: Rules) -> Comparison:
             return only(Verdict.EQUAL, texts, Reason.CHOICE)
         return undecided(Reason.CHOICE) if texts.verdict is Verdict.EQUAL else different(Reason.CHOICE)
     choice, other = (left, right) if left.kind == CHOICE else (right, left)
-    if other.kind == SCALAR and re.fullmatch("[A-J]", other.leaf):
-        return equal(Reason.CHOICE) if choice.leaf == other.leaf else different(Reason.CHOICE)
+    if other.kind == SCALAR and BARE_CHOICE.fullmatch(other.leaf):
+        is_same = choice.leaf.casefold() == other.leaf.casefold()
+        return equal(Reason.CHOICE) if is_same else different(Reason.CHOICE)
     pair = (choice.items[0], right) if choice is left else (left, choice.items[0])
     return compare(*pair, rules)
 
@@ -257,9 +274,9 @@ def compare_matrices(left: Reading, right: Reading, rules: Rules) -> Comparison:
 
 def compare_with_several(scalar: Reading, several: Reading, rules: Rules) -> Comparison:
     """Compare one value with several: different where an element is, unless a comma may be a number's."""
-    text = several.text
-    if "." in scalar.text and "," in text and rational(text.replace(",", ".")) == scalar.value is not None:
-        return equal(Reason.SAME_NUMBER) if DECIMAL_COMMA.fullmatch(text) else undecided(Reason.GROUPING)
+    as_decimal = compare_decimal_comma(scalar, several)
+    if as_decimal is not None:
+        return as_decimal
     if re.fullmatch("[A-H]{2,6}", scalar.leaf):
         letters = sorted(item.leaf for item in several.items)
         return equal(Reason.CHOICE) if letters == sorted(scalar.leaf) else undecided(Reason.CHOICE)
@@ -270,6 +287,17 @@ def compare_with_several(scalar: Reading, several: Reading, rules: Rules) -> Com
     found = [compare(*pair, rules).verdict for pair in paired(scalar, several)]
     is_clear = Verdict.DIFFERENT in found and len(found) > 1
     return different(Reason.OTHER_LENGTH) if is_clear else undecided(Reason.OTHER_KIND)
+
+
+def compare_decimal_comma(left: Reading, right: Reading) -> Comparison | None:
+    """Compare `1000,99` with `1000.99`; None where they are not such a pair.
+
+    Equal only where the comma can hardly separate two numbers or thousands: `0,5` may be the two numbers 0 and 5.
+    """
+    point, comma = (left, right) if "," in right.text else (right, left)
+    if "." not in point.text or point.value is None or rational(comma.text.replace(",", ".")) != point.value:
+        return None
+    return equal(Reason.SAME_NUMBER) if DECIMAL_COMMA.fullmatch(comma.text) else undecided(Reason.GROUPING)
 
 
 def paired(scalar: Reading, several: Reading) -> list[tuple[Reading, Reading]]:

@@ -67,6 +67,9 @@ def parse_expression(text: str) -> Expression | None:
         lexeme = TOKEN.match(text, done)
         if lexeme is None or len(lexeme[1]) > MAX_DIGITS:
             return None
+        is_apart = text[done] == " " or text[lexeme.end() : lexeme.end() + 1] == " "
+        if lexeme[1] in WORDS and is_apart:
+            return None
         lexemes.append(lexeme[1])
         done = lexeme.end()
     try:
@@ -275,12 +278,7 @@ def split_words(lexemes: list[str]) -> list[str]:
             found.append(lexeme)
         elif lexeme == "pi":
             found.append(r"\pi")
-        elif (
-            name == lexeme
-            and lexeme.islower()
-            and lexeme not in WORDS
-            and (len(lexeme) == 2 or set(lexeme) <= {*"abcxyz"})
-        ):
+        elif name == lexeme and not lexeme.isupper() and (len(lexeme) == 2 or set(lexeme) <= {*"abcxyz"}):
             found.extend(lexeme)
         else:
             raise UnclearError(lexeme)

@@ -19,8 +19,8 @@ RATIO: Final = re.compile(rf"(?:\\frac\{{([+-]?{NUMBER})\}}\{{([+-]?{NUMBER})\}}
 MIXED: Final = re.compile(r"([0-9]+)(?: ([0-9]+)/([0-9]+)| ?\\frac\{([0-9]+)\}\{([0-9]+)\})")
 POWER_OF_TEN: Final = re.compile(
     rf"(?:({NUMBER}) ?(?:\\times|\\cdot|\*) ?)?10\^\{{([+-]?[0-9]{{1,3}})\}}"
-    # 2e-3 may be Euler's number less 3, so a small e needs a leading zero behind a sign, as programs print it
-    rf"|({NUMBER})(?:E([+-]?[0-9]{{1,3}})|e([+-]0[0-9]|[0-9]{{1,3}}))"
+    # 2e-3 may be twice Euler's number less 3; nobody writes 1e for e, 2.0e, or 03 for 3
+    rf"|({NUMBER})(?:E([+-]?[0-9]{{1,3}})|e([+-]0[0-9]|[0-9]{{1,3}}))|(1|[0-9]*\.[0-9]+)e([+-][0-9]{{1,3}})"
 )
 REPEATING: Final = re.compile(r"([0-9]{0,20})\.([0-9]{0,20})\\(?:overline|bar|dot)\{([0-9]{1,20})\}")
 BASED: Final = re.compile(r"\(?([0-9A-Z]+)\)?_\{?([0-9]{1,2})\}?")
@@ -55,8 +55,8 @@ def fraction_of(text: str) -> Fraction | None:
         whole, above, below = (int(part) for part in match.groups() if part is not None)
         return whole + Fraction(above, below) if above < below else None
     if match := POWER_OF_TEN.fullmatch(text):
-        digits = match[1] or match[3] or "1"
-        exponent = int(match[2] or match[4] or match[5])
+        digits = match[1] or match[3] or match[6] or "1"
+        exponent = int(match[2] or match[4] or match[5] or match[7])
         return Fraction(digits.rstrip(".")) * Fraction(10) ** exponent if abs(exponent) <= MAX_EXPONENT else None
     if match := REPEATING.fullmatch(text):
         places = 10 ** len(match[2])

@@ -143,7 +143,7 @@ def read_several(text: str, depth: int) -> Reading | None:
     """Read alternatives or a list; None where there is one element only."""
     alternatives = split_top(ALTERNATIVE.sub(";", text), ";")
     if len(alternatives) == 1:
-        parts = split_top(CONJUNCTION.sub(",", text), ",")
+        parts = side_by_side(text) or split_top(CONJUNCTION.sub(",", text), ",")
         return replace(read_items(LIST, parts, depth), text=text) if len(parts) > 1 else None
     found = read_items(LIST, alternatives, depth)
     if found.kind == LIST and all(item.is_interval for item in found.items) and found.items[0].name is not None:
@@ -155,6 +155,15 @@ def read_several(text: str, depth: int) -> Reading | None:
     return replace(found, text=text)
 
 
+def side_by_side(text: str) -> list[str]:
+    """Return the tuples of `(1,2)(3,4)`; nothing where the text is not made of tuples without a comma between."""
+    if ")(" not in text:
+        return []
+    parts = [f"({part})" for part in text.removeprefix("(").removesuffix(")").split(")(")]
+    is_clear = "".join(parts) == text and all("," in part and is_balanced(part) for part in parts)
+    return parts if is_clear else []
+
+
 def names_of(several: Reading) -> list[str]:
     """Return the names of a list's elements where each has another one, else nothing."""
     names = [item.name for item in several.items if item.name is not None]
@@ -163,9 +172,14 @@ def names_of(several: Reading) -> list[str]:
 
 def read_items(kind: str, parts: list[str], depth: int) -> Reading:
     """Read the parts of a list, a tuple or a set; one part that is not understood makes the whole opaque."""
-    items = tuple(read(part, depth + 1) for part in parts)
+    items = tuple(item for part in parts for item in spread(read(part, depth + 1)))
     is_clear = all(map(is_understood, items)) and not any(re.fullmatch("0[0-9]+", part) for part in parts)
     return Reading(kind if is_clear else OPAQUE, ",".join(parts), items)
+
+
+def spread(item: Reading) -> tuple[Reading, ...]:
+    r"""Return both values of `\pm a`, which are elements of the list around it, and any other element as it is."""
+    return item.items if item.kind == LIST and r"\pm" in item.text else (item,)
 
 
 def is_understood(item: Reading) -> bool:
@@ -194,15 +208,16 @@ def read_matrix(text: str, depth: int) -> Reading | None:
 
 CHOICE_TEXT: Final = re.compile(
     r"(?:\(([A-H])\)|([A-H])[.)]) ?(?![A-H]?\)?$)(?=[0-9A-Za-z\\$-])|([A-H]) (?=[A-Z][a-z]{2})"
+    r"|(?i:(yes|no))[,;:] ?(?=[A-Za-z\\])"
 )
 
 
 def read_choice(text: str, depth: int) -> Reading | None:
     """Read an option's letter with the option's text: `C. 12`, `(C) Cecile`; None where there is no letter."""
-    match = CHOICE_TEXT.match(text)
+    match = CHOICE_TEXT.match(text) if depth == 0 else None
     if match is None:
         return None
-    letter = match[1] or match[2] or match[3]
+    letter = match[1] or match[2] or match[3] or match[4].casefold()
     return Reading(CHOICE, text, (read(text[match.end() :].strip(), depth + 1),), leaf=letter)
 
 
@@ -295,14 +310,40 @@ def read_inequality(relation: Relation, depth: int) -> Reading:
     """Read what lies between two ends."""
     ends = tuple(read(part, depth + 1) if part else end for part, end in zip(relation.parts, WHOLE_LINE, strict=True))
     is_clear = all(end.kind == SCALAR and is_understood(end) and end.name is None for end in ends)
-    if not is_clear or any(relation.name in end.leaf for end in ends if relation.name is not None and not end.value):
-        return Reading(OPAQUE, "")
+    if not is_clear or any(relation.name and relation.name in end.leaf for end in ends if end.is_symbolic):
+        return Reading(OPAQUE, "")  # x < x^2 gives no end
+    if relation.is_absolute:
+        return read_absolute(relation, ends)
     equation = ""
     if "" in relation.parts:
         sign = r"\le" if {"[", "]"} & set(relation.ends) else "<"
         sides = (ends[0].leaf, relation.name or "") if relation.parts[0] else (relation.name or "", ends[1].leaf)
         equation = f"{sides[0]}{sign} {sides[1]}"
     return Reading(relation.ends, "", ends, name=relation.name, is_interval=True, equation=equation)
+
+
+def read_absolute(relation: Relation, ends: tuple[Reading, ...]) -> Reading:
+    """Read the real x with |x| between two ends; the lower one must be known not to be negative."""
+    low, high = ends
+    brackets, name = relation.ends, relation.name
+    mirrored = {"(": ")", "[": "]", ")": "(", "]": "["}
+    if not relation.parts[0]:
+        return Reading(mirrored[brackets[1]] + brackets[1], "", (negative(high), high), name=name, is_interval=True)
+    if low.value is None or low.value < 0:
+        return Reading(OPAQUE, "")
+    right = Reading(brackets, "right", ends, is_interval=True)
+    left = Reading(
+        mirrored[brackets[1]] + mirrored[brackets[0]], "left", (negative(high), negative(low)), is_interval=True
+    )
+    return Reading(UNION, "", (left, right), name=name)
+
+
+def negative(end: Reading) -> Reading:
+    """Return minus an interval's end."""
+    leaf = end.leaf.removeprefix("-") if end.leaf.startswith("-") else f"-{end.leaf}"
+    if end.value is None and end.leaf not in INFINITIES:
+        leaf = f"-({end.leaf})"
+    return replace(end, text=leaf, leaf=leaf, value=None if end.value is None else -end.value)
 
 
 def sided(kind: str, sign: str, parts: tuple[str, ...]) -> Reading | None:

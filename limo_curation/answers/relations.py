@@ -31,6 +31,9 @@ LETTER: Final = (
 SUBSCRIPT: Final = r"(?:_(?:\{[0-9A-Za-z+\\,]{1,20}\}|[0-9A-Za-z]))?"
 SEGMENT: Final = r"[A-Z]{2,4}'?"
 VARIABLE: Final = re.compile(rf"{LETTER}{SUBSCRIPT}'?")
+BOUNDED: Final = re.compile(rf"(\|?)({LETTER}{SUBSCRIPT}'?)\1")
+FUNCTION_NAME: Final = re.compile(rf"({LETTER}{SUBSCRIPT}'?)\(([a-z])\)")
+PAIR: Final = 2
 NAME: Final = re.compile(
     rf"(?:\\(?:angle|triangle|vec|overline|sin|cos|tan|cot|text) ?\{{?)?(?:{LETTER}{SUBSCRIPT}'{{0,2}}|{SEGMENT})\}}?"
     rf"(?:(?:\^\{{-1\}})?\({LETTER}{SUBSCRIPT}(?:,{LETTER}{SUBSCRIPT}){{0,3}}\)|\([0-9]{{1,4}}\))?"
@@ -46,7 +49,7 @@ class Relation:
     """What the signs of an answer say."""
 
     kind: str
-    """`value` for `name = value`; `in`; `interval` for inequalities about one variable; `ne`; `equation`; `<` or `\\le`
+    r"""`value` for `name = value`; `in`; `interval` for inequalities about one variable; `ne`; `equation`; `<` or `\le`
     for other inequalities, the smaller side first; `opaque`."""
     name: str | None = None
     parts: tuple[str, ...] = ()
@@ -54,6 +57,8 @@ class Relation:
     ends: str = ""
     """An interval's brackets."""
     is_approximate: bool = False
+    is_absolute: bool = False
+    """Whether the interval is that of |x|."""
 
 
 OPAQUE_RELATION: Final = Relation("opaque")
@@ -108,9 +113,11 @@ def exact(signs: list[str], members: list[str]) -> Relation:
     if len(signs) == 2 and (kinds <= {"<", r"\le"} or kinds <= {">", r"\ge"}):
         if signs[0] in (">", r"\ge"):
             signs, members = [FLIPPED[sign] for sign in reversed(signs)], members[::-1]
-        if VARIABLE.fullmatch(members[1]):
+        if about := BOUNDED.fullmatch(members[1]):
             ends = ENDS[signs[0]] + ENDS[FLIPPED[signs[1]]]
-            return Relation("interval", members[1], (members[0], members[2]), ends)
+            return Relation("interval", about[2], (members[0], members[2]), ends, is_absolute=bool(about[1]))
+    if kinds == {r"\equiv"} and len(members) == PAIR and FUNCTION_NAME.fullmatch(members[0]):
+        return equality(members)
     return OPAQUE_RELATION
 
 
@@ -133,13 +140,17 @@ def single(sign: str, left: str, right: str) -> Relation:
         return Relation("in", name_of(left), (right,)) if is_name(left) else OPAQUE_RELATION
     if sign not in FLIPPED:
         return OPAQUE_RELATION
-    if VARIABLE.fullmatch(right) and not VARIABLE.fullmatch(left):
+    if BOUNDED.fullmatch(right) and not BOUNDED.fullmatch(left):
         left, right, sign = right, left, FLIPPED[sign]
+    about = BOUNDED.fullmatch(left)
     if sign == r"\ne":
-        return Relation("ne", left, (right,)) if VARIABLE.fullmatch(left) else OPAQUE_RELATION
-    if VARIABLE.fullmatch(left):
-        ends = "(" + ENDS[FLIPPED[sign]] if sign in ("<", r"\le") else ENDS[FLIPPED[sign]] + ")"
-        return Relation("interval", left, ("", right) if sign in ("<", r"\le") else (right, ""), ends)
+        return Relation("ne", left, (right,)) if about is not None else OPAQUE_RELATION
+    if about is not None:
+        is_upper = sign in ("<", r"\le")
+        ends = "(" + ENDS[FLIPPED[sign]] if is_upper else ENDS[FLIPPED[sign]] + ")"
+        return Relation(
+            "interval", about[2], ("", right) if is_upper else (right, ""), ends, is_absolute=bool(about[1])
+        )
     if sign in (">", r"\ge"):
         left, right, sign = right, left, FLIPPED[sign]
     return Relation(sign, None, (left, right))
