@@ -53,52 +53,37 @@ LETTERS: Final = {
 OPEN_SET, CLOSE_SET = "⦃", "⦄"  # stand for \{ and \}, so that plain braces only group
 ROW_END = "⏎"  # stands for the double backslash that ends a matrix row
 
-Rewrite = tuple[re.Pattern[str], str]
-
-
-def compiled(*rules: tuple[str, str]) -> tuple[Rewrite, ...]:
-    """Return rewriting rules with their patterns compiled."""
-    return tuple((re.compile(pattern), replacement) for pattern, replacement in rules)
-
-
-LATEX: Final = compiled(  # what a text without a backslash does not need
-    (r"\\\\(?:\[[0-9a-z]{1,9}\])?", ROW_END),
-    (r"\\[$()\[\]]", " "),
-    (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|mathopen|mathclose|bf|rm)(?![A-Za-z])\.?", ""),
-    (r"\\!", ""),
-    (r"\\q?quad|\\[,;:> ]", " "),
-    (r"\\(?:\{|lbrace(?![A-Za-z]))", OPEN_SET),
-    (r"\\(?:\}|rbrace(?![A-Za-z]))", CLOSE_SET),
-    (r"\\(?:[lr]?vert|mid)(?![A-Za-z]) ?", "|"),
-    (r"\\%", "%"),
-    (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
-    (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
-    (r"\^ ?(?:\{ ?)?\\circ(?![A-Za-z])(?: ?\})?|\\degree(?![A-Za-z])", "°"),
-    (r"\^ ?(?:\{ ?)?\\prime(?![A-Za-z])(?: ?\})?", "'"),
-    (r"\\leq(?:slant)?(?![A-Za-z])", r"\\le "),
-    (r"\\geq(?:slant)?(?![A-Za-z])", r"\\ge "),
-    (r"\\(?:neq|not ?=)(?![A-Za-z])", r"\\ne "),
-    (r"\\lt(?![A-Za-z])", "<"),
-    (r"\\gt(?![A-Za-z])", ">"),
-    (r"\\colon(?![A-Za-z])", ":"),
-    (r"\\sqrt ?([0-9A-Za-z])", r"\\sqrt{\1}"),
-)
-PLAIN: Final = compiled(
-    (r"\$", " "),
-    (r"\*\*", "^"),
-    (r"<=", r"\\le "),
-    (r">=", r"\\ge "),
-    (r"!=", r"\\ne "),
-    (r"(?<![A-Za-z\\])sqrt ?\(([0-9A-Za-z]+)\)", r"\\sqrt{\1}"),
-    (r"√ ?([0-9A-Za-z])", r"\\sqrt{\1}"),
-    (r"\^ ?([+-]?[0-9]+)", r"^{\1}"),
-    (r"\^ ?\(([0-9A-Za-z/+-]+)\)", r"^{\1}"),
-)
+COMMAND: Final = re.compile(r"\\(\\\[[0-9.]{1,6}[a-z]{2}\]|left\.|right\.|not=|q?quad|[A-Za-z]+|[\s\S])")
+SPELLINGS: Final = {  # how one command is written, by what we write for it
+    "": "left right left. right. displaystyle textstyle limits mathopen mathclose bf rm ! big bigg Big Bigg bigl bigr"
+    " Bigl Bigr biggl biggr Biggl Biggr",
+    " ": "quad qquad , ; : > ( ) [ ] $",
+    "|": "vert lvert rvert mid |",
+    r"\frac": "dfrac tfrac cfrac",
+    r"\binom": "dbinom tbinom",
+    r"\le ": "le leq leqslant",
+    r"\ge ": "ge geq geqslant",
+    r"\ne ": "ne neq not=",
+    "<": "lt",
+    ">": "gt",
+    ":": "colon",
+    "°": "degree",
+    "%": "%",
+    OPEN_SET: "{ lbrace",
+    CLOSE_SET: "} rbrace",
+}
+REWRITTEN: Final = {name: written for written, names in SPELLINGS.items() for name in names.split()} | {" ": " "}
+DEGREE: Final = re.compile(r"\^ ?(?:\{ ?)?\\circ(?![A-Za-z])(?: ?\})?")
+PRIME: Final = re.compile(r"\^ ?(?:\{ ?)?\\prime(?![A-Za-z])(?: ?\})?")
+SHORT_ROOT: Final = re.compile(r"(?:\\sqrt|√) ?([0-9A-Za-z])")
+PLAIN_ROOT: Final = re.compile(r"(?<![A-Za-z\\])sqrt ?\(([0-9A-Za-z]+)\)")
+SHORT_POWER: Final = re.compile(r"\^ ?(?:([+-]?[0-9]+)|\(([0-9A-Za-z/+-]+)\))")
+SIGNS: Final = (("<=", r"\le "), (">=", r"\ge "), ("!=", r"\ne "), ("**", "^"), ("$", " "))
+USELESS_SPACE: Final = re.compile(r" (?![0-9A-Za-z])|(?<![0-9A-Za-z]) ")
 ESCAPED_TWICE: Final = re.compile(  # before these commands no matrix row ends
     r"(?<!\\)\\\\(?=(?:left|right|[dt]?frac|sqrt|text|leq?|geq?|neq?|pi|cdot|times|cup|in|infty|boxed|pm|begin|end)"
     r"(?![A-Za-z]))"
 )
-SPACES: Final = compiled((r"\s+", " "), (r" (?![0-9A-Za-z])|(?<![0-9A-Za-z])", ""))
 GROUPING_COMMA: Final = re.compile(r"(?<=[0-9]) ?\{ ?, ?\} ?(?=[0-9])")
 TEXT_COMMAND: Final = re.compile(
     r"\\(?:text(?:bf|it|rm|normal|tt)?|math(?:rm|bf|it|sf|cal)|mbox|operatorname|boldsymbol|bm)\s*\{([^{}\\]*)\}"
@@ -126,12 +111,30 @@ def normalise(text: str) -> str:
     if "{" in text:
         text = GROUPING_COMMA.sub(",", text)
     if "\\" in text:
-        text = TEXT_COMMAND.sub(r" \1 ", REALS.sub("ℝ", text))
-        for pattern, replacement in LATEX:
-            text = pattern.sub(replacement, text)
-    for pattern, replacement in PLAIN + SPACES:
-        text = pattern.sub(replacement, text)
+        text = rewrite_commands(text)
+    for sign, replacement in SIGNS:
+        text = text.replace(sign, replacement)
+    if "sqrt" in text or "√" in text:
+        text = SHORT_ROOT.sub(r"\\sqrt{\1}", PLAIN_ROOT.sub(r"\\sqrt{\1}", text))
+    if "^" in text:
+        text = SHORT_POWER.sub(r"^{\1\2}", text)
+    text = USELESS_SPACE.sub("", " ".join(text.split()))
     return braced_fractions(text.strip().rstrip(END_MARKS))
+
+
+def rewrite_commands(text: str) -> str:
+    """Write LaTeX commands of the same meaning in one way, and drop those that are only for looks."""
+    text = TEXT_COMMAND.sub(r" \1 ", REALS.sub("ℝ", text))
+    if "circ" in text:
+        text = DEGREE.sub("°", text)
+    if "prime" in text:
+        text = PRIME.sub("'", text)
+    return COMMAND.sub(rewritten, text)
+
+
+def rewritten(command: re.Match[str]) -> str:
+    """Return what stands for one command."""
+    return ROW_END if command[1][0] == "\\" else REWRITTEN.get(command[1], command[0])
 
 
 def raised(match: re.Match[str]) -> str:

@@ -34,8 +34,11 @@ def rational(text: str) -> Fraction | None:
     text = text[1:] if text[0] in "+-" else text
     if not text or (text[-1] not in "0123456789.}" and not text[0].isdigit()):
         return None
+    if text.isdecimal():
+        return Fraction(sign * int(text))
     if DECIMAL.fullmatch(text):
-        return sign * Fraction(text.rstrip("."))
+        whole, _, places = text.partition(".")
+        return Fraction(sign * int(whole + places), 10 ** len(places))
     if THOUSANDS.fullmatch(text):
         return sign * Fraction(re.sub("[, ]", "", text))
     return signed(sign, fraction_of(text))

@@ -12,9 +12,8 @@ equations between two of them: structure, units, bases and names never do.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from limo_curation.answers.expressions import parse_expression
 from limo_curation.answers.normalisation import CLOSE_SET, OPEN_SET, ROW_END
@@ -38,8 +37,7 @@ INTERVALS: Final = frozenset({"()", "[]", "(]", "[)"})
 INFINITIES: Final = {r"\infty": 1, r"+\infty": 1, r"-\infty": -1}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One answer, or one part of one."""
 
     kind: str
@@ -96,6 +94,7 @@ BRACKETS: Final = {"(": ")]", "[": ")]", OPEN_SET: CLOSE_SET, "{": "}"}
 ALTERNATIVE: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:or|或者?)(?![a-z]) ?|;")
 CONJUNCTION: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:and|与|和|以及|且)(?![A-Za-z]) ?")
 WHOLE_LINE: Final = tuple(Reading(SCALAR, end, leaf=end) for end in (r"-\infty", r"\infty"))
+SEVERAL_SIGN: Final = re.compile(r"[,;或与和且]|or|and|\)\(")
 CONSTANTS: Final = {
     **dict.fromkeys((r"\emptyset", r"\varnothing", "∅", OPEN_SET + CLOSE_SET), Reading(SET, "∅")),
     **dict.fromkeys(
@@ -141,18 +140,20 @@ def split_top(text: str, separators: str) -> list[str]:
 
 def read_several(text: str, depth: int) -> Reading | None:
     """Read alternatives or a list; None where there is one element only."""
+    if SEVERAL_SIGN.search(text) is None:
+        return None
     alternatives = split_top(ALTERNATIVE.sub(";", text), ";")
     if len(alternatives) == 1:
         parts = side_by_side(text) or split_top(CONJUNCTION.sub(",", text), ",")
-        return replace(read_items(LIST, parts, depth), text=text) if len(parts) > 1 else None
+        return read_items(LIST, parts, depth)._replace(text=text) if len(parts) > 1 else None
     found = read_items(LIST, alternatives, depth)
     if found.kind == LIST and all(item.is_interval for item in found.items) and found.items[0].name is not None:
         is_same = len({item.name for item in found.items}) == 1
-        return replace(found, kind=UNION, text=text, name=found.items[0].name) if is_same else Reading(OPAQUE, text)
+        return found._replace(kind=UNION, text=text, name=found.items[0].name) if is_same else Reading(OPAQUE, text)
     if any(item.kind == LIST and not names_of(item) for item in found.items):  # `1, 2 or 3` is one list
         flat = [part for alternative in alternatives for part in split_top(CONJUNCTION.sub(",", alternative), ",")]
         found = read_items(LIST, flat, depth)
-    return replace(found, text=text)
+    return found._replace(text=text)
 
 
 def side_by_side(text: str) -> list[str]:
@@ -203,7 +204,7 @@ def read_matrix(text: str, depth: int) -> Reading | None:
     if len({len(row) for row in rows}) != 1 or r"\begin" in body:
         return Reading(OPAQUE, text)
     kind = f"matrix {len(rows)}x{len(rows[0])}"
-    return replace(read_items(kind, [cell.strip() for row in rows for cell in row], depth), text=text)
+    return read_items(kind, [cell.strip() for row in rows for cell in row], depth)._replace(text=text)
 
 
 CHOICE_TEXT: Final = re.compile(
@@ -223,8 +224,8 @@ def read_choice(text: str, depth: int) -> Reading | None:
 
 def read_union(text: str, depth: int) -> Reading | None:
     """Read a union of sets; None where there is none."""
-    parts = split_top(text.replace(r"\cup", "∪"), "∪")
-    return replace(read_items(UNION, parts, depth), text=text) if len(parts) > 1 else None
+    parts = split_top(text.replace(r"\cup", "∪"), "∪") if r"\cup" in text else []
+    return read_items(UNION, parts, depth)._replace(text=text) if len(parts) > 1 else None
 
 
 def read_brackets(text: str, depth: int) -> Reading | None:
@@ -234,16 +235,16 @@ def read_brackets(text: str, depth: int) -> Reading | None:
     inner = text[1:-1].strip()
     parts = split_top(inner, ",") if inner else []
     if text[0] == "{" or (text[0] == "(" and text[-1] == ")" and len(parts) == 1):
-        return replace(read(inner, depth + 1), text=text)
+        return read(inner, depth + 1)._replace(text=text)
     if text[0] == OPEN_SET:
-        return replace(read_condition(inner, depth) or read_items(SET, parts, depth), text=text)
+        return (read_condition(inner, depth) or read_items(SET, parts, depth))._replace(text=text)
     if len(parts) < 2:
         return None
-    found = replace(read_items(text[0] + text[-1], parts, depth), text=text)
+    found = read_items(text[0] + text[-1], parts, depth)._replace(text=text)
     is_infinite = len(parts) == 2 and (
         found.items[0].leaf == r"-\infty" or found.items[1].leaf in (r"\infty", r"+\infty")
     )
-    return replace(found, is_interval=found.kind != OPAQUE and (is_infinite or found.kind in ("(]", "[)")))
+    return found._replace(is_interval=found.kind != OPAQUE and (is_infinite or found.kind in ("(]", "[)")))
 
 
 def read_condition(inner: str, depth: int) -> Reading | None:
@@ -253,13 +254,13 @@ def read_condition(inner: str, depth: int) -> Reading | None:
         return None
     found = read(inner[condition.end() :], depth + 1)
     is_set = found.is_interval or found.kind in (UNION, UNEQUAL)
-    return replace(found, name=None) if is_set and found.name == condition[1] else Reading(OPAQUE, inner)
+    return found._replace(name=None) if is_set and found.name == condition[1] else Reading(OPAQUE, inner)
 
 
 def read_ratio(text: str, depth: int) -> Reading | None:
     """Read `2:3` or `1:2:3`; None where there is no colon."""
     parts = split_top(text, ":")
-    return replace(read_items(RATIO, parts, depth), text=text) if len(parts) > 1 and all(parts) else None
+    return read_items(RATIO, parts, depth)._replace(text=text) if len(parts) > 1 and all(parts) else None
 
 
 # -- relations ---------------------------------------------------------------------------------------------------------
@@ -270,7 +271,7 @@ def read_relation(text: str, depth: int) -> Reading | None:
     if RELATION.search(text) is None:
         return None
     relation = split_relation(text)
-    return None if relation is None else replace(reading_of(relation, depth), text=text)
+    return None if relation is None else reading_of(relation, depth)._replace(text=text)
 
 
 def reading_of(relation: Relation, depth: int) -> Reading:
@@ -298,12 +299,12 @@ def read_named(relation: Relation, depth: int) -> Reading:
     if value.kind in (OPAQUE, CHOICE) or value.name is not None or (relation.kind == "in" and value.kind == SCALAR):
         return Reading(OPAQUE, "")
     if relation.kind == "in":
-        return replace(value, name=relation.name, is_interval=value.kind in INTERVALS)
+        return value._replace(name=relation.name, is_interval=value.kind in INTERVALS)
     equation = ""
     if value.is_symbolic and relation.name is not None and VARIABLE.fullmatch(relation.name):
         equation = f"{relation.name}={value.leaf}"
     is_approximate = relation.is_approximate or value.is_approximate
-    return replace(value, name=relation.name, is_approximate=is_approximate, equation=equation)
+    return value._replace(name=relation.name, is_approximate=is_approximate, equation=equation)
 
 
 def read_inequality(relation: Relation, depth: int) -> Reading:
@@ -343,7 +344,7 @@ def negative(end: Reading) -> Reading:
     leaf = end.leaf.removeprefix("-") if end.leaf.startswith("-") else f"-{end.leaf}"
     if end.value is None and end.leaf not in INFINITIES:
         leaf = f"-({end.leaf})"
-    return replace(end, text=leaf, leaf=leaf, value=None if end.value is None else -end.value)
+    return end._replace(text=leaf, leaf=leaf, value=None if end.value is None else -end.value)
 
 
 def sided(kind: str, sign: str, parts: tuple[str, ...]) -> Reading | None:
@@ -361,13 +362,13 @@ NEGATION: Final = re.compile(r"\b(?:not|no|never|cannot)\b|n't|不|没|非")
 
 def read_sentence(text: str, depth: int) -> Reading | None:
     """Read what a short sentence ends in: `the largest n is 34`; None where it is none."""
-    verbs = list(SENTENCE.finditer(text)) if depth == 0 else []
+    verbs = list(SENTENCE.finditer(text)) if depth == 0 and not text[0].isdigit() else []
     if len(verbs) != 1 or NEGATION.search(text):
         return None
     subject, rest = text[: verbs[0].start()], text[verbs[0].end() :].lstrip(": ")
     value = read(rest, depth + 1)
     is_answer = bool(subject) and RELATION.search(subject) is None and "," not in subject and is_understood(value)
-    return replace(value, text=text, name=subject, equation="") if is_answer and not value.leaf.isalpha() else None
+    return value._replace(text=text, name=subject, equation="") if is_answer and not value.leaf.isalpha() else None
 
 
 def read_scalar(text: str) -> Reading:
@@ -377,7 +378,7 @@ def read_scalar(text: str) -> Reading:
         return Reading(BASED, text, leaf=text, value=based[0], base=based[1])
     if text.count(r"\pm") == 1:
         both = [text.replace(r"\pm", sign).removeprefix("+").replace("+ ", "+").replace("- ", "-") for sign in "+-"]
-        return replace(read_items(LIST, both, MAX_DEPTH - 1), text=text)
+        return read_items(LIST, both, MAX_DEPTH - 1)._replace(text=text)
     quantity = split_quantity(text)
     if quantity is not None:
         found = read_quantity(text, quantity)
@@ -393,7 +394,7 @@ def read_quantity(text: str, quantity: Quantity) -> Reading | None:
         return None
     value = None if found.value is None else found.value * quantity.factor
     unit = f"{quantity.unit}?" if quantity.is_doubtful else quantity.unit or None
-    return replace(found, text=text, value=value, factor=quantity.factor, unit=unit)
+    return found._replace(text=text, value=value, factor=quantity.factor, unit=unit)
 
 
 def read_expression(text: str) -> Reading:
