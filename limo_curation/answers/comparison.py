@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from limo_curation.answers.numbers import rational
-from limo_curation.answers.policy import DEFAULT_POLICY, AnswerPolicy
-from limo_curation.answers.reading import (
+from limo_curation.answers.leaves import (
     BASED,
     CHOICE,
     INTERVALS,
@@ -27,9 +25,10 @@ from limo_curation.answers.reading import (
     UNEQUAL,
     UNION,
     Reading,
-    names_of,
-    read,
 )
+from limo_curation.answers.numbers import rational
+from limo_curation.answers.policy import DEFAULT_POLICY, AnswerPolicy
+from limo_curation.answers.reading import names_of, read
 from limo_curation.answers.relations import FUNCTION_NAME
 from limo_curation.answers.scalars import CompareLeaf, Rules, compare_scalars
 from limo_curation.answers.verdicts import (

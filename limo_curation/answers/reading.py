@@ -12,56 +12,30 @@ equations between two of them: structure, units, bases and names never do.
 from __future__ import annotations
 
 import re
-from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final
 
+from limo_curation.answers.brackets import is_balanced, side_by_side, split_top
 from limo_curation.answers.expressions import parse_expression
+from limo_curation.answers.leaves import (
+    CHOICE,
+    EQUATION,
+    INFINITIES,
+    INTERVALS,
+    LIST,
+    OPAQUE,
+    RATIO,
+    SCALAR,
+    SET,
+    UNEQUAL,
+    UNION,
+    Reading,
+    read_scalar,
+)
 from limo_curation.answers.normalisation import CLOSE_SET, OPEN_SET, ROW_END
-from limo_curation.answers.numbers import based_number, rational
+from limo_curation.answers.numbers import rational
 from limo_curation.answers.relations import LETTER, RELATION, VARIABLE, Relation, split_relation
-from limo_curation.answers.units import Quantity, split_quantity
 
 MAX_DEPTH: Final = 8  # ours: brackets in brackets in an answer
-
-SCALAR: Final = "scalar"
-OPAQUE: Final = "opaque"
-LIST: Final = "list"
-SET: Final = "{}"
-UNION: Final = "union"
-BASED: Final = "based"
-RATIO: Final = "ratio"
-CHOICE: Final = "choice"
-UNEQUAL: Final = "ne"
-EQUATION: Final = "="
-INTERVALS: Final = frozenset({"()", "[]", "(]", "[)"})
-INFINITIES: Final = {r"\infty": 1, r"+\infty": 1, r"-\infty": -1}
-
-
-class Reading(NamedTuple):
-    """One answer, or one part of one."""
-
-    kind: str
-    text: str
-    items: tuple[Reading, ...] = ()
-    leaf: str = ""
-    """The expression alone, without brackets, name and unit around it; a choice's letter."""
-    value: Fraction | None = None
-    """The exact value of a rational number."""
-    is_symbolic: bool = False
-    """Whether the symbolic tier may be asked about `leaf`."""
-    unit: str | None = None
-    """A unit in one spelling; with a question mark behind it, perhaps a variable: `5m`."""
-    factor: int = 1
-    """1,000,000 in `5 million`; it is part of `value`."""
-    name: str | None = None
-    """What the answer is given for: x in `x = 5`."""
-    base: int = 10
-    is_approximate: bool = False
-    """Whether the answer itself says that it is not exact: `\\approx 5`."""
-    is_interval: bool = False
-    """Whether brackets surely are an interval's: it was an inequality, or an end is infinite."""
-    equation: str = ""
-    """The whole as `left=right`, `left<right` or `left\\le right`, where the symbolic tier may be asked about it."""
 
 
 def read(text: str, depth: int = 0) -> Reading:
@@ -81,6 +55,7 @@ def read(text: str, depth: int = 0) -> Reading:
         or read_union(text, depth)
         or read_brackets(text, depth)
         or read_ratio(text, depth)
+        or read_plus_minus(text)
     )
     return found or read_scalar(text)
 
@@ -88,8 +63,6 @@ def read(text: str, depth: int = 0) -> Reading:
 # -- brackets and separators -------------------------------------------------------------------------------------------
 
 CONDITION: Final = re.compile(rf"({LETTER}) ?(?:\\in ?ℝ)? ?[|:]")
-OPENING: Final = "([{" + OPEN_SET
-CLOSING: Final = ")]}" + CLOSE_SET
 BRACKETS: Final = {"(": ")]", "[": ")]", OPEN_SET: CLOSE_SET, "{": "}"}
 ALTERNATIVE: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:or|或者?)(?![a-z]) ?|;")
 CONJUNCTION: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:and|与|和|以及|且)(?![A-Za-z]) ?")
@@ -109,35 +82,6 @@ def read_constant(text: str) -> Reading | None:
     return CONSTANTS.get(text)
 
 
-def is_balanced(text: str) -> bool:
-    """Return whether brackets nest (a half-open interval's do)."""
-    depth = 0
-    for character in text:
-        if character in OPENING:
-            depth += 1
-        elif character in CLOSING:
-            depth -= 1
-            if depth < 0:
-                return False
-    return depth == 0
-
-
-def split_top(text: str, separators: str) -> list[str]:
-    """Split at separators that stand outside all brackets."""
-    if not any(separator in text for separator in separators):
-        return [text]
-    parts, depth, start = list[str](), 0, 0
-    for index, character in enumerate(text):
-        if character in OPENING:
-            depth += 1
-        elif character in CLOSING:
-            depth -= 1
-        elif depth == 0 and character in separators:
-            parts.append(text[start:index].strip())
-            start = index + 1
-    return [*parts, text[start:].strip()]
-
-
 def read_several(text: str, depth: int) -> Reading | None:
     """Read alternatives or a list; None where there is one element only."""
     if SEVERAL_SIGN.search(text) is None:
@@ -154,15 +98,6 @@ def read_several(text: str, depth: int) -> Reading | None:
         flat = [part for alternative in alternatives for part in split_top(CONJUNCTION.sub(",", alternative), ",")]
         found = read_items(LIST, flat, depth)
     return found._replace(text=text)
-
-
-def side_by_side(text: str) -> list[str]:
-    """Return the tuples of `(1,2)(3,4)`; nothing where the text is not made of tuples without a comma between."""
-    if ")(" not in text:
-        return []
-    parts = [f"({part})" for part in text.removeprefix("(").removesuffix(")").split(")(")]
-    is_clear = "".join(parts) == text and all("," in part and is_balanced(part) for part in parts)
-    return parts if is_clear else []
 
 
 def names_of(several: Reading) -> list[str]:
@@ -323,20 +258,23 @@ def read_inequality(relation: Relation, depth: int) -> Reading:
     return Reading(relation.ends, "", ends, name=relation.name, is_interval=True, equation=equation)
 
 
+MIRRORED: Final = {"(": ")", "[": "]", ")": "(", "]": "["}
+
+
 def read_absolute(relation: Relation, ends: tuple[Reading, ...]) -> Reading:
     """Read the real x with |x| between two ends; the lower one must be known not to be negative."""
     low, high = ends
-    brackets, name = relation.ends, relation.name
-    mirrored = {"(": ")", "[": "]", ")": "(", "]": "["}
+    opening, closing = relation.ends
     if not relation.parts[0]:
-        return Reading(mirrored[brackets[1]] + brackets[1], "", (negative(high), high), name=name, is_interval=True)
+        return Reading(MIRRORED[closing] + closing, "", (negative(high), high), name=relation.name, is_interval=True)
     if low.value is None or low.value < 0:
         return Reading(OPAQUE, "")
-    right = Reading(brackets, "right", ends, is_interval=True)
-    left = Reading(
-        mirrored[brackets[1]] + mirrored[brackets[0]], "left", (negative(high), negative(low)), is_interval=True
+    sides = ((MIRRORED[closing], negative(high), negative(low), MIRRORED[opening]), (opening, low, high, closing))
+    pieces = tuple(
+        Reading(first + last, f"{first}{start.text},{end.text}{last}", (start, end), is_interval=True)
+        for first, start, end, last in sides
     )
-    return Reading(UNION, "", (left, right), name=name)
+    return Reading(UNION, "", pieces, name=relation.name)
 
 
 def negative(end: Reading) -> Reading:
@@ -354,7 +292,7 @@ def sided(kind: str, sign: str, parts: tuple[str, ...]) -> Reading | None:
     return Reading(kind, "", equation=f"{parts[0]}{sign} {parts[1]}" if sign != "=" else "=".join(parts))
 
 
-# -- sentences and leaves ----------------------------------------------------------------------------------------------
+# -- sentences and signs -----------------------------------------------------------------------------------------------
 
 SENTENCE: Final = re.compile(r"(?:(?<=[A-Za-z0-9)}]) (?:is|are|equals) |是|为|等于)")
 NEGATION: Final = re.compile(r"\b(?:not|no|never|cannot)\b|n't|不|没|非")
@@ -371,36 +309,9 @@ def read_sentence(text: str, depth: int) -> Reading | None:
     return value._replace(text=text, name=subject, equation="") if is_answer and not value.leaf.isalpha() else None
 
 
-def read_scalar(text: str) -> Reading:
-    """Read a number or an expression, with its unit."""
-    based = based_number(text)
-    if based is not None:
-        return Reading(BASED, text, leaf=text, value=based[0], base=based[1])
-    if text.count(r"\pm") == 1:
-        both = [text.replace(r"\pm", sign).removeprefix("+").replace("+ ", "+").replace("- ", "-") for sign in "+-"]
-        return read_items(LIST, both, MAX_DEPTH - 1)._replace(text=text)
-    quantity = split_quantity(text)
-    if quantity is not None:
-        found = read_quantity(text, quantity)
-        if found is not None:
-            return found
-    return read_expression(text)
-
-
-def read_quantity(text: str, quantity: Quantity) -> Reading | None:
-    """Read the number in front of a unit; None where it is none, or where the unit may be part of an expression."""
-    found = read_expression(quantity.number.strip())
-    if found.value is None and (quantity.is_doubtful or quantity.factor != 1 or not found.is_symbolic):
+def read_plus_minus(text: str) -> Reading | None:
+    r"""Read the two values of `1 \pm \sqrt{2}`; None where there is no such sign, or more than one."""
+    if text.count(r"\pm") != 1:
         return None
-    value = None if found.value is None else found.value * quantity.factor
-    unit = f"{quantity.unit}?" if quantity.is_doubtful else quantity.unit or None
-    return found._replace(text=text, value=value, factor=quantity.factor, unit=unit)
-
-
-def read_expression(text: str) -> Reading:
-    """Read a number or an expression without a unit; several letters alone are a word."""
-    value = rational(text)
-    expression = None if value is not None or (text.isalpha() and len(text) > 1) else parse_expression(text)
-    if expression is not None:
-        value = expression.value
-    return Reading(SCALAR, text, leaf=text, value=value, is_symbolic=expression is not None and value is None)
+    both = [text.replace(r"\pm", sign).removeprefix("+").replace("+ ", "+").replace("- ", "-") for sign in "+-"]
+    return read_items(LIST, both, MAX_DEPTH - 1)._replace(text=text)

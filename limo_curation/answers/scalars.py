@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from limo_curation.answers.leaves import INFINITIES, Reading
 from limo_curation.answers.numbers import THOUSANDS, decimal_places, rounds_to
 from limo_curation.answers.policy import AnswerPolicy
-from limo_curation.answers.reading import INFINITIES, Reading
 from limo_curation.answers.units import GENERIC, UNITS
 from limo_curation.answers.verdicts import Comparison, Reason, Verdict, different, equal, undecided
 
