@@ -21,6 +21,7 @@ MAX_TAIL_CHARACTERS: Final = 2_000  # ours: white space and a closing remark inc
 MAX_CLOSING_CHARACTERS: Final = 220
 MAX_SENTENCE_CHARACTERS: Final = 400  # ours: a longer one argues
 
+CUT_OFF: Final = "…"  # what follows is not where a sentence begins
 CLOSING: Final = re.compile(
     r"(?:I hope (?:it|this)|Hope this|Let me know|Please let me know|Thank you|Feel free"
     r"|I think (?:that's|that is|this is|I'm)|I'm (?:confident|done)|Everything checks out|希望)[^\n]{0,200}$",
@@ -50,8 +51,9 @@ def concluded(text: str) -> str | None:
     tail = text[-MAX_TAIL_CHARACTERS:].rstrip()
     closing = CLOSING.search(tail, max(0, len(tail) - MAX_CLOSING_CHARACTERS))
     tail = tail[: closing.start()].rstrip() if closing else tail
-    *before, sentence = SENTENCE_START.split(tail[-MAX_SENTENCE_CHARACTERS:])
-    marks = list(CONCLUDES.finditer(sentence)) if before or len(tail) <= MAX_SENTENCE_CHARACTERS else []
+    end = tail if len(tail) <= MAX_SENTENCE_CHARACTERS else CUT_OFF + tail[-MAX_SENTENCE_CHARACTERS:]
+    sentence = SENTENCE_START.split(end)[-1]
+    marks = list(CONCLUDES.finditer(sentence))
     if not marks:
         return None
     conclusion = sentence[marks[-1].end() :]

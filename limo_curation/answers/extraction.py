@@ -85,7 +85,7 @@ def final_part(text: str) -> str:
 
 FIRST_BOX: Final = re.compile(r"\\f?box")
 ONLY_BOX: Final = re.compile(r"\\boxed\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
-BRACES: Final = re.compile(r"\\(?:boxed|fbox)\s*\{|\\(?:boxed|fbox)\s*(?P<bare>[0-9A-Za-z])|\\[\s\S]|[{}]")
+BRACES: Final = re.compile(r"\\(?:boxed|fbox)\s*\{|\\(?:boxed|fbox)\s*(?P<bare>[0-9A-Za-z])|\\\\(?!f?box)|\\[{}]|[{}]")
 BOX_JOIN: Final = re.compile(
     r"(?:(?:[A-Za-z\s$()]|\\(?:text|mathrm)\{){0,40}\b(?:and|or)(?=[\s$\\}]))?"
     r"(?:[\s$,;}]|\\[()\[\],;]|\\q?quad|\\(?:text|mathrm)\{[\s,]*(?:and|or)?[\s,]*\}|\b(?:and|or)\b|和|或|、|，)*"

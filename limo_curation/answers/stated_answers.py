@@ -82,7 +82,15 @@ def stated(text: str) -> str | None:
         if answer is not None:
             return answer
     reversed_order = list(ANSWER_FIRST.finditer(tail))
-    return bare(reversed_order[-1][1]) if reversed_order else None
+    return bare(reversed_order[-1][1]) if reversed_order else labelled(text)
+
+
+def labelled(text: str) -> str | None:
+    """Return the formula of a text that is nothing but a label and that: `The matrix: $...$`."""
+    label = LABEL.match(text) if len(text) <= MAX_PHRASE_CHARACTERS else None
+    formulas = formulas_at_start(text[label.end() :]) if label is not None else None
+    is_all = formulas is not None and label is not None and label.end() + formulas.end == len(text.rstrip(" .\n"))
+    return formulas.text or None if formulas is not None and is_all else None
 
 
 # -- what stands behind a phrase ---------------------------------------------------------------------------------------
@@ -94,8 +102,9 @@ FILLER: Final = re.compile(
     re.IGNORECASE,
 )
 DELIMITED: Final = re.compile(
-    r"\$\$([^$]{1,200})\$\$|\$([^$]{1,200})\$|\\\((.{1,200}?)\\\)|\\\[(.{1,200}?)\\\]", re.DOTALL
+    r"\$\$([^$]{1,200})\$\$|\$((?:[^$\n\\]|\\[^\n]){1,200})\$|\\\(([^\n]{1,200}?)\\\)|\\\[([\s\S]{1,200}?)\\\]"
 )
+LABEL: Final = re.compile(r"[^\W\d][^\W\d ]{0,30}(?: [^\W\d]{1,30}){0,8} ?[:：]\s?")
 CURRENCY: Final = re.compile(
     r"(\\?[$€£¥]\s?[0-9][0-9,]*(?:\.[0-9]+)?)(?![0-9])(?=[.,;!?)]?(?:\s{1,3}[A-Za-z]{2}|\s{0,3}$))"
 )
@@ -110,7 +119,7 @@ STATEMENT: Final = re.compile(r"\b(?:is|are|was|were|equals|be)\s|是|为")
 MAX_WORDS: Final = 3  # ours: what holds no digit and no formula is an answer of a few words, or none
 NO_ANSWER: Final = re.compile(
     r"(?:as|in|on|at|by|to|for|from|that|this|here|above|below|boxed|given|shown|found|obtained|based|provided|correct"
-    r"|right|the (?:same|following|one|above)|因为|由于|正确的?$)\b|.*\\boxed",
+    r"|right|the (?:same|following|one|above)|因为|由于|正确的?$)\b|.*(?:\\boxed|\banswer)",
     re.IGNORECASE | re.DOTALL,
 )
 LIST_MARK: Final = re.compile(r"(?:[0-9]{1,2}[.)]|\([0-9a-z]\)|[-•*+])\s")
@@ -183,7 +192,7 @@ VERB: Final = re.compile(
     r"(?:\b(?:is|are|was|were|equals|be|equal to|becomes)\b|=|(?<![0-9])(?P<colon>[:：])|是|为|等于|共有|得到)\s*"
 )
 BOUND: Final = re.compile(
-    r"\b(?:at (?:least|most)|(?:more|less|greater|fewer|larger|smaller) than|up to|between|cannot|can't|not|no)\b"
+    r"\b(?:at (?:least|most)|for (?:all|every|any)|(?:more|less|greater|fewer|larger|smaller) than|up to|between|cannot|can't|not|no)\b"
     r"|至少|至多|大于|小于|超过|不"
 )
 SHORT_MATH: Final = re.compile(r"[-+(\[{]{0,2}(?:[0-9A-Za-z.,/^()\[\]{}+*π√∞ -]|\\[A-Za-z]+){1,60}")
@@ -292,4 +301,6 @@ def right_side(formula: str) -> str:
 
 
 ARROW: Final = re.compile(r"\\(?:Longrightarrow|Rightarrow|implies|longrightarrow)(?![A-Za-z])|⇒|⟹")
-SEVERAL: Final = re.compile(r"[,;]|\\(?:begin|text|quad|qquad|le|ge|ne|pm)(?![A-Za-z])|[<>]|\b(?:and|or)\b|和|或")
+SEVERAL: Final = re.compile(
+    r";|,(?!\\?!?[0-9]{3}(?![0-9]))|\\(?:begin|text|quad|qquad|le|ge|ne|pm)(?![A-Za-z])|[<>]|\b(?:and|or)\b|和|或"
+)
