@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from limo_curation.answers.stated_answers import stated_value
+from limo_curation.answers.statements import stated_value
 
 MAX_TAIL_CHARACTERS: Final = 2_000  # ours: white space and a closing remark included
 MAX_CLOSING_CHARACTERS: Final = 220

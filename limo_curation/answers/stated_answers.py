@@ -13,9 +13,18 @@ English and Chinese are looked at closely; for ten more languages the word for "
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
-from limo_curation.answers.units import GENERIC, MULTIPLIERS, UNITS
+from limo_curation.answers.statements import (
+    CURRENCY,
+    FILLER,
+    NUMBER,
+    bare,
+    formulas_at_start,
+    right_side,
+    stated_value,
+    value_at_start,
+)
 
 MAX_TAIL_CHARACTERS: Final = 20_000  # ours: a phrase further from the end is in the middle of something
 MAX_PHRASE_CHARACTERS: Final = 200  # ours: a sentence longer than this behind "the answer is" is an explanation
@@ -96,24 +105,12 @@ def labelled(text: str) -> str | None:
 # -- what stands behind a phrase ---------------------------------------------------------------------------------------
 
 OPENING: Final = " \t\n*_:：=\"'`“「「，,"
-FILLER: Final = re.compile(
-    r"(?:(?:simply|just|thus|therefore|hence|then|for sure|definitely|clearly|indeed|about|approximately|roughly"
-    r"|around|exactly|only|equal to|given by|probably|就是|应该是|约为|大约|选项|option|choice)\b[,:]?\s{0,3})+",
-    re.IGNORECASE,
-)
-DELIMITED: Final = re.compile(
-    r"\$\$([^$]{1,200})\$\$|\$((?:[^$\n\\]|\\[^\n]){1,200})\$|\\\(([^\n]{1,200}?)\\\)|\\\[([\s\S]{1,200}?)\\\]"
-)
 LABEL: Final = re.compile(r"[^\W\d][^\W\d ]{0,30}(?: [^\W\d]{1,30}){0,8} ?[:：]\s?")
-CURRENCY: Final = re.compile(
-    r"(\\?[$€£¥]\s?[0-9][0-9,]*(?:\.[0-9]+)?)(?![0-9])(?=[.,;!?)]?(?:\s{1,3}[A-Za-z]{2}|\s{0,3}$))"
-)
 CONTINUED: Final = re.compile(r"[ \t]{0,3}(?:[+*/=×^]|-(?! ?[A-Za-z]{3})|\\(?:cdot|times))")
-LIST_JOIN: Final = re.compile(r"[\s,;]*(?:and|or|和|或|以及|、|，)?[\s,;]*")
-PERCENT: Final = re.compile(r"\s{0,3}(?:\\?%|percent\b|pct\b)")
 CHOICE: Final = re.compile(
-    r"[(（]?([A-H])[)）]?(?=\s*(?:$|[,;，；.。:：)*]|(?:because|since|as|not|non|nicht|no|and|but|which|for)\b|因为|而))"
+    r"(?:[(（](?=[A-H][)）]))?([A-H])[)）]?(?=\s*(?:$|[,;，；.。:：*]|(?:because|since|as|not|non|nicht|no|and|but|which|for)\b|因为|而))"
 )
+LETTER: Final = re.compile(r"[(（]([A-H])[)）]")
 YES_OR_NO: Final = re.compile(r"(yes|no|true|false|是的|否|正确|错误)(?=\s*[,.，。;:]|\s*$)", re.IGNORECASE)
 STATEMENT: Final = re.compile(r"\b(?:is|are|was|were|equals|be)\s|是|为")
 MAX_WORDS: Final = 3  # ours: what holds no digit and no formula is an answer of a few words, or none
@@ -121,6 +118,9 @@ NO_ANSWER: Final = re.compile(
     r"(?:as|in|on|at|by|to|for|from|that|this|here|above|below|boxed|given|shown|found|obtained|based|provided|correct"
     r"|right|the (?:same|following|one|above)|因为|由于|正确的?$)\b|.*(?:\\boxed|\banswer)",
     re.IGNORECASE | re.DOTALL,
+)
+WORDS_BEHIND: Final = re.compile(
+    r"[^A-Za-z]{1,30} (?!(?:and|or|to|less|mod|base|choose|plus|minus|over|factorial|squared|cubed)\b)[^0-9]{1,200}"
 )
 LIST_MARK: Final = re.compile(r"(?:[0-9]{1,2}[.)]|\([0-9a-z]\)|[-•*+])\s")
 
@@ -152,155 +152,7 @@ def announced(rest: str) -> str | None:
         return stated_value(sentence)
     if NUMBER.match(sentence) and WORDS_BEHIND.fullmatch(sentence):
         return value_at_start(sentence)  # "27 miles from the city"
-    return right_side(sentence) if re.search(r"[0-9\\]", sentence) or len(sentence.split()) <= MAX_WORDS else None
-
-
-class Formulas(NamedTuple):
-    """The formulas at the beginning of a text, as one answer, and where they end."""
-
-    text: str
-    end: int
-
-
-def formulas_at_start(text: str) -> Formulas | None:
-    """Return the formula at the beginning, with those that follow it in a list; None where none stands there."""
-    held: list[str] = []
-    end = position = 0
-    while (formula := DELIMITED.match(text, position)) is not None:
-        held.append(bare(formula.group()))
-        percent = PERCENT.match(text, formula.end())
-        if percent is not None:
-            held[-1] += r"\%"
-        end = percent.end() if percent else formula.end()
-        join = LIST_JOIN.match(text, end)
-        position = join.end() if join is not None and join.group().count("\n") < 2 else len(text)
-    return Formulas(right_side(", ".join(filter(None, held))), end) if held else None
-
-
-def bare(formula: str) -> str:
-    r"""Return a formula without `$` or `\(` around it."""
-    return re.sub(r"^(?:\$+|\\[(\[])|(?:\$+|\\[)\]])$", "", formula.strip()).strip().rstrip(".,;").strip()
-
-
-# -- what a statement says ---------------------------------------------------------------------------------------------
-
-NUMBER: Final = re.compile(
-    r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?(?:\s?(?:\\?%|percent\b|°))?"
-)
-BOLD: Final = re.compile(r"\*\*([^*\n]{1,60})\*\*")
-VERB: Final = re.compile(
-    r"(?:\b(?:is|are|was|were|equals|be|equal to|becomes)\b|=|(?<![0-9])(?P<colon>[:：])|是|为|等于|共有|得到)\s*"
-)
-BOUND: Final = re.compile(
-    r"\b(?:at (?:least|most)|for (?:all|every|any)|(?:more|less|greater|fewer|larger|smaller) than|up to|between|cannot|can't|not|no)\b"
-    r"|至少|至多|大于|小于|超过|不"
-)
-SHORT_MATH: Final = re.compile(r"[-+(\[{]{0,2}(?:[0-9A-Za-z.,/^()\[\]{}+*π√∞ -]|\\[A-Za-z]+){1,60}")
-
-
-def stated_value(sentence: str) -> str | None:
-    """Return the value that a statement such as "The largest $n$ is 34" ends in; None where it is not plain.
-
-    Its one bold part, else what stands behind its last verb or equals sign, else its only formula or number.
-    No value is read where another number follows it, or where the statement is about a bound ("at least 3").
-    """
-    sentence = sentence.strip().rstrip(".。!！;；").strip()
-    bold = [part for part in BOLD.findall(sentence) if re.search(r"[0-9\\]", part)]
-    if len(bold) == 1:
-        return value_at_start(bold[0])
-    sentence = sentence.replace("**", "")
-    if BOUND.search(sentence):
-        return None
-    outside = DELIMITED.sub("", sentence)
-    verbs = list(VERB.finditer(masked(sentence)))
-    if verbs and verbs[-1]["colon"] and re.search("[0-9]", sentence[: verbs[-1].start()]):
-        return None  # "there are 3 such numbers: 2, 4 and 8"
-    behind = value_at_start(sentence[verbs[-1].end() :]) if verbs else None
-    if behind is not None:
-        return behind
-    formulas = [bare(match.group()) for match in DELIMITED.finditer(sentence)]
-    numbers = [quantity(outside, match) for match in NUMBER.finditer(outside)]
-    if len(formulas) == 1 and not numbers and re.search(r"[0-9]", formulas[0]):
-        return right_side(formulas[0])
-    return numbers[0] if len(numbers) == 1 and not formulas and is_free(outside) else None
-
-
-def masked(sentence: str) -> str:
-    """Return the sentence with its formulas blanked, so that no verb or equals sign is looked for inside them."""
-    return DELIMITED.sub(lambda match: "\0" * len(match.group()), sentence)
-
-
-def is_free(text: str) -> bool:
-    """Return whether the only number of a text stands alone, and is no part of a name or an expression."""
-    number = NUMBER.search(text)
-    if number is None or text[number.end() : number.end() + 1] in CONTINUING:
-        return False
-    return re.search(r"[A-Za-z_\\^*/+({√]$", text[: number.start()]) is None
-
-
-def value_at_start(text: str) -> str | None:
-    """Return the formula or the number at the beginning of a text, if no other number follows."""
-    text = text.strip(" \t*_\"'")
-    filler = FILLER.match(text)
-    text = text[filler.end() :] if filler else text
-    currency = CURRENCY.match(text)
-    if currency is not None and not re.search("[0-9]", text[currency.end() :]):
-        return currency[1]
-    formulas = formulas_at_start(text)
-    if formulas is not None:
-        return formulas.text if formulas.text and not re.search(r"[0-9=]", text[formulas.end :]) else None
-    number = NUMBER.match(text)
-    if number is not None and not re.search(r"[0-9+*/^=\\(]", text[number.end() :]):
-        follows = text[number.end() : number.end() + 1]
-        if follows not in CONTINUING and not (follows.isascii() and follows.isalpha()):
-            return quantity(text, number)
-    unit = WIDE_UNIT.search(text)
-    if unit is not None and unit[1] in UNITS:
-        text = text[: unit.start()]
-    is_math = SHORT_MATH.fullmatch(text) is not None and re.search(r"[0-9\\]", text) is not None
-    return text if is_math and re.search(r"(?<![\\A-Za-z])[A-Za-z]{3}", text) is None else None
-
-
-FOLLOWING_WORD: Final = re.compile(
-    r"\s?(?:\*\*)?(?:square |cubic )?(?:(?P<unit>[A-Za-z]{1,20}(?:/[A-Za-z]{1,6})?)|(?P<wide>[^\x00-\x7f]{1,4}))"
-)
-WORDS_BEHIND: Final = re.compile(
-    r"[^A-Za-z]{1,30} (?!(?:and|or|to|less|mod|base|choose|plus|minus|over|factorial|squared|cubed)\b)[^0-9]{1,200}"
-)
-WIDE_UNIT: Final = re.compile(r"(?<=[)}\]])\s?([^\x00-\x7f]{1,4})$")
-CONTINUING: Final = frozenset("π√∞²³^·×÷!:_")
-"""What makes a number a part of an expression; `""`, the end of the text, is not in it."""
-
-
-def quantity(text: str, number: re.Match[str]) -> str:
-    """Return a number with the unit or the multiplier that follows it; other words (`12 sequences`) are left."""
-    word = FOLLOWING_WORD.match(text, number.end())
-    if word is None:
-        return number.group()
-    unit = word["unit"] or next(
-        (word["wide"][:size] for size in range(4, 0, -1) if word["wide"][:size] in UNITS.keys() | MULTIPLIERS.keys()),
-        "",
-    )
-    is_known = unit in MULTIPLIERS or (unit in UNITS and UNITS[unit] not in GENERIC)
-    return text[number.start() : word.start("unit" if word["unit"] else "wide")] + unit if is_known else number.group()
-
-
-def right_side(formula: str) -> str:
-    r"""Return what a calculation comes to: `120` of `4 \times 5 \times 6 = 120` and of `V = 4 \times 30 = 120`.
-
-    `x = 5` and `x + 2y = 5` stay as they are: the second may be the equation that was asked for.
-    """
-    formula = ARROW.split(formula)[-1].strip() or formula
-    if "=" in formula and formula.startswith("(") and formula.endswith(")"):
-        formula = formula[1:-1]
-    left, equals, right = formula.rpartition("=")
-    if not equals or not right.strip() or SEVERAL.search(formula):
-        return formula
-    is_calculation = "=" in left or re.search(r"(?<![\\A-Za-z])[A-Za-z]", re.sub(r"\\[A-Za-z]+", "", left)) is None
-    return right.strip() if is_calculation else formula
-
-
-ARROW: Final = re.compile(r"\\(?:Longrightarrow|Rightarrow|implies|longrightarrow)(?![A-Za-z])|⇒|⟹")
-SEVERAL: Final = re.compile(
-    r";|,(?!\\?!?[0-9]{3}(?![0-9]))|\\(?:begin|text|quad|qquad|le|ge|ne|pm)(?![A-Za-z])|[<>]|\b(?:and|or)\b|和|或"
-)
+    if re.search(r"[0-9\\]", sentence) or len(sentence.split()) <= MAX_WORDS:
+        return right_side(sentence)
+    letter = LETTER.match(sentence)
+    return letter[1] if letter is not None else None

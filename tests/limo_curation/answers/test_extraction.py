@@ -149,6 +149,8 @@ def test_what_a_chat_template_puts_behind_does_not_count(text: str, answer: str)
         ("$5$ is our answer.", "5"),
         ("The answer is for sure D, it can't be A or B", "D"),
         ("the correct option is (B).", "B"),
+        ("The answer is (B) 12.", "(B) 12"),
+        ("The answer is (B) it can never be a square.", "B"),
         ("Yes, we can. Answer: yes, because it is even", "yes"),
         ("la réponse est 12.", "12"),
         ("故选：C。", "C"),
