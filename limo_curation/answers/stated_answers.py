@@ -148,11 +148,12 @@ def announced(rest: str) -> str | None:
     sentence = (rest[: end.start()] if end else rest).strip(" \t*_$\"'`”」")
     if NO_ANSWER.match(sentence) or DENIED.match(sentence) or not re.search(r"\w", sentence):
         return None
+    is_short = len(sentence.split()) <= MAX_WORDS
+    letter = None if is_short else LETTER.match(sentence)
+    if letter is not None:
+        return letter[1]
     if STATEMENT.search(sentence) and not sentence.startswith("\\"):
         return stated_value(sentence)
     if NUMBER.match(sentence) and WORDS_BEHIND.fullmatch(sentence):
         return value_at_start(sentence)  # "27 miles from the city"
-    if re.search(r"[0-9\\]", sentence) or len(sentence.split()) <= MAX_WORDS:
-        return right_side(sentence)
-    letter = LETTER.match(sentence)
-    return letter[1] if letter is not None else None
+    return right_side(sentence) if re.search(r"[0-9\\]", sentence) or is_short else None
