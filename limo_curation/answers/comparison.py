@@ -294,7 +294,11 @@ def compare_decimal_comma(left: Reading, right: Reading) -> Comparison | None:
     Equal only where the comma can hardly separate two numbers or thousands: `0,5` may be the two numbers 0 and 5.
     """
     point, comma = (left, right) if "," in right.text else (right, left)
-    if "." not in point.text or point.value is None or rational(comma.text.replace(",", ".")) != point.value:
+    if point.value is None or "," not in comma.text:
+        return None
+    if rational(comma.text.replace(",", "")) == point.value:  # 1,00,000 is one number in India
+        return undecided(Reason.GROUPING)
+    if "." not in point.text or rational(comma.text.replace(",", ".")) != point.value:
         return None
     return equal(Reason.SAME_NUMBER) if DECIMAL_COMMA.fullmatch(comma.text) else undecided(Reason.GROUPING)
 

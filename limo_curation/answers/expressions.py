@@ -21,6 +21,7 @@ MAX_DEPTH: Final = 40  # ours
 MAX_BITS: Final = 1 << 16  # ours: of a folded number; 2010! has 19,000
 MAX_DIGITS: Final = 1_000  # ours: of a written number
 MAX_FACTORIAL: Final = 4_000
+MAX_INDEX: Final = 64  # ours: of a root that is looked for among the whole numbers
 
 TOKEN: Final = re.compile(r" ?([0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|[A-Za-z]+'?|[-+*/^_(){}\[\]!|°√])")
 LETTERS: Final = frozenset(
@@ -338,7 +339,7 @@ def fold(operation: str, values: list[Fraction]) -> Fraction | None:
         case "root":
             if last.denominator != 1 or last < 2:
                 raise UnclearError("root")
-            return power(first, 1 / last)
+            return root(first, last.numerator)
         case "abs":
             return abs(first)
         case "!":
@@ -360,17 +361,27 @@ def fold(operation: str, values: list[Fraction]) -> Fraction | None:
 def power(base: Fraction, exponent: Fraction) -> Fraction | None:
     """Return a power, where it is rational and of a bounded size."""
     if exponent.denominator != 1:
-        root = exact_root(base, exponent.denominator)
-        return None if root is None else power(root, Fraction(exponent.numerator))
+        if base < 0:  # (-8)^{1/3} is -2 for some, and a complex number for others
+            raise UnclearError("power")
+        base_root = exact_root(base, exponent.denominator)
+        return None if base_root is None else power(base_root, Fraction(exponent.numerator))
     size = max(base.numerator.bit_length(), base.denominator.bit_length()) * abs(exponent.numerator)
     if size > MAX_BITS or (not base and exponent <= 0):  # 0^0 is 1 for some
         raise UnclearError("power")
     return base**exponent.numerator
 
 
+def root(radicand: Fraction, index: int) -> Fraction | None:
+    """Return a real root, where it is rational."""
+    if radicand >= 0:
+        return exact_root(radicand, index)
+    value = exact_root(-radicand, index) if index % 2 else None
+    return None if value is None else -value
+
+
 def exact_root(base: Fraction, index: int) -> Fraction | None:
     """Return the root of a number that is not negative, where it is rational."""
-    if base < 0 or index > 64:
+    if index > MAX_INDEX:
         return None
     roots = [integer_root(part, index) for part in (base.numerator, base.denominator)]
     return None if None in roots else Fraction(roots[0] or 0, roots[1] or 1)

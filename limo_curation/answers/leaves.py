@@ -6,11 +6,12 @@ r"""Read single values: numbers with their units, expressions, words. They are t
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 from limo_curation.answers.expressions import parse_expression
-from limo_curation.answers.numbers import based_number, rational
+from limo_curation.answers.numbers import THOUSANDS, based_number, rational
 from limo_curation.answers.units import Quantity, split_quantity
 
 SCALAR: Final = "scalar"
@@ -25,6 +26,10 @@ UNEQUAL: Final = "ne"
 EQUATION: Final = "="
 INTERVALS: Final = frozenset({"()", "[]", "(]", "[)"})
 INFINITIES: Final = {r"\infty": 1, r"+\infty": 1, r"-\infty": -1}
+
+
+RANGE: Final = re.compile("[0-9]+-[0-9]+")
+"""`3-5` may be a range or a score."""
 
 
 class Reading(NamedTuple):
@@ -63,6 +68,14 @@ def read_scalar(text: str) -> Reading:
     return (None if quantity is None else read_quantity(text, quantity)) or read_expression(text)
 
 
+def read_grouped(text: str) -> Reading | None:
+    """Read a number with thousands and a unit, `$1,000.99`, which is no list; None for anything else."""
+    quantity = split_quantity(text) if "," in text else None
+    if quantity is None or THOUSANDS.fullmatch(quantity.number.strip()) is None:
+        return None
+    return read_quantity(text, quantity)
+
+
 def read_quantity(text: str, quantity: Quantity) -> Reading | None:
     """Read the number in front of a unit; None where it is none, or where the unit may be part of an expression."""
     found = read_expression(quantity.number.strip())
@@ -76,7 +89,8 @@ def read_quantity(text: str, quantity: Quantity) -> Reading | None:
 def read_expression(text: str) -> Reading:
     """Read a number or an expression without a unit; several letters alone are a word."""
     value = rational(text)
-    expression = None if value is not None or (text.isalpha() and len(text) > 1) else parse_expression(text)
+    is_plain = value is not None or (text.isalpha() and len(text) > 1) or RANGE.fullmatch(text) is not None
+    expression = None if is_plain else parse_expression(text)
     if expression is not None:
         value = expression.value
     return Reading(SCALAR, text, leaf=text, value=value, is_symbolic=expression is not None and value is None)

@@ -37,7 +37,7 @@ COMMANDS: Final = {
     "λ": "lambda",
 }
 LETTERS: Final = {
-    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if code != ord("＄")},
     **{zero + digit: str(digit) for zero in DIGIT_ZEROS for digit in range(10)},
     **{ord(mark): "-" for mark in "−–﹣‐‑"},
     **{ord(space): " " for space in "\u00a0\u2002\u2003\u2009\u202f\u3000~\t\n\r"},
@@ -51,13 +51,15 @@ LETTERS: Final = {
     ord("∣"): "|",
 }
 OPEN_SET, CLOSE_SET = "⦃", "⦄"  # stand for \{ and \}, so that plain braces only group
+DOLLAR = "＄"  # stands for a dollar sign that is a currency
 ROW_END = "⏎"  # stands for the double backslash that ends a matrix row
 
 COMMAND: Final = re.compile(r"\\(\\\[[0-9.]{1,6}[a-z]{2}\]|left\.|right\.|not=|q?quad|[A-Za-z]+|[\s\S])")
 SPELLINGS: Final = {  # how one command is written, by what we write for it
     "": "left right left. right. displaystyle textstyle limits mathopen mathclose bf rm ! big bigg Big Bigg bigl bigr"
     " Bigl Bigr biggl biggr Biggl Biggr",
-    " ": "quad qquad , ; : > ( ) [ ] $",
+    " ": "quad qquad , ; : > ( ) [ ]",
+    DOLLAR: "$",
     "|": "vert lvert rvert mid |",
     r"\frac": "dfrac tfrac cfrac",
     r"\binom": "dbinom tbinom",
@@ -90,6 +92,8 @@ TEXT_COMMAND: Final = re.compile(
 )
 REALS: Final = re.compile(r"\\(?:mathbb|mathbf|Bbb) ?(?:\{ ?R ?\}|R(?![A-Za-z]))")
 RAISED: Final = re.compile(f"[⁻{SUPERSCRIPTS}]+|[{SUBSCRIPTS}]+")
+ABOUT: Final = re.compile(r"^[\s$]*~(?=\s*[0-9])")
+PRICE: Final = re.compile(r"(?<!\\)\$(?=[0-9][0-9,.]*\s*$)")
 WHOLE_BOX: Final = re.compile(r"\\(?:boxed|fbox)\s*\{")
 END_MARKS: Final = " .。,;:\\"
 SPECIAL: Final = re.compile(r"[^0-9A-Za-z.,+-]")
@@ -101,8 +105,9 @@ def normalise(text: str) -> str:
         text = RAISED.sub(raised, text.translate(LETTERS))
     elif SPECIAL.search(text) is None:
         return text.rstrip(END_MARKS)
-    else:
-        text = text.replace("~", " ")
+    elif "~" in text:  # a space in LaTeX, but "about" in front of a number
+        text = ABOUT.sub(r"\\approx ", text).replace("~", " ")
+    text = PRICE.sub(DOLLAR, text) if text.count("$") == 1 else text
     text = text.strip(" $\t\n\r").rstrip(END_MARKS).strip("* $")  # bold in Markdown is no product
     if "\\\\" in text:
         text = ESCAPED_TWICE.sub(r"\\", text)

@@ -79,12 +79,25 @@ def based_number(text: str) -> tuple[Fraction, int] | None:
     return Fraction(int(match[1], base)), base
 
 
-def decimal_places(text: str) -> int:
-    """Return how many digits stand behind the point of a decimal; 0 for anything else."""
+def last_place(text: str) -> Fraction | None:
+    """Return what one step in the last place of a decimal is worth: 0.01 for `3.14`; None for exact numbers."""
     text = text.lstrip("+-")
-    return len(text.partition(".")[2]) if DECIMAL.fullmatch(text) else 0
+    if "." not in text:
+        return None
+    scientific = POWER_OF_TEN.fullmatch(text)
+    mantissa = (scientific[1] or scientific[3] or scientific[6]) if scientific is not None else text
+    if mantissa is None or not DECIMAL.fullmatch(mantissa):
+        return None
+    exponent = int(scientific[2] or scientific[4] or scientific[5] or scientific[7]) if scientific is not None else 0
+    places = len(mantissa.partition(".")[2]) - exponent
+    return Fraction(10) ** -places if abs(places) <= MAX_DIGITS else None
 
 
-def rounds_to(value: Fraction, decimal: Fraction, places: int) -> bool:
-    """Return whether a value rounds to a decimal of so many places (a half may go either way)."""
-    return places > 0 and abs(value - decimal) * 10**places <= Fraction(1, 2)
+def rounds_to(value: Fraction, decimal: Fraction, place: Fraction) -> bool:
+    """Return whether a value rounds to a decimal of this last place (a half may go either way)."""
+    return abs(value - decimal) * 2 <= place
+
+
+def is_cut_to(value: Fraction, decimal: Fraction, place: Fraction) -> bool:
+    """Return whether a decimal is a value with further digits left out."""
+    return value * decimal >= 0 and 0 <= abs(value) - abs(decimal) < place

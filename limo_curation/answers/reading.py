@@ -29,6 +29,7 @@ from limo_curation.answers.leaves import (
     UNEQUAL,
     UNION,
     Reading,
+    read_grouped,
     read_scalar,
 )
 from limo_curation.answers.normalisation import CLOSE_SET, OPEN_SET, ROW_END
@@ -47,6 +48,7 @@ def read(text: str, depth: int = 0) -> Reading:
         return Reading(OPAQUE, text)
     found = (
         read_constant(text)
+        or read_grouped(text)
         or read_matrix(text, depth)
         or read_sentence(text, depth)
         or read_choice(text, depth)
@@ -143,7 +145,7 @@ def read_matrix(text: str, depth: int) -> Reading | None:
 
 
 CHOICE_TEXT: Final = re.compile(
-    r"(?:\(([A-H])\)|([A-H])[.)]) ?(?![A-H]?\)?$)(?=[0-9A-Za-z\\$-])|([A-H]) (?=[A-Z][a-z]{2})"
+    r"(?:\(([A-H])\)|([A-H])[.)]) ?(?![A-H]?\)?$|[A-Za-z](?![A-Za-z]))(?=[0-9A-Za-z\\$-])|([A-H]) (?=[A-Z][a-z]{2})"
     r"|(?i:(yes|no))[,;:] ?(?=[A-Za-z\\])"
 )
 
@@ -174,7 +176,7 @@ def read_brackets(text: str, depth: int) -> Reading | None:
     if text[0] == OPEN_SET:
         return (read_condition(inner, depth) or read_items(SET, parts, depth))._replace(text=text)
     if len(parts) < 2:
-        return None
+        return Reading(OPAQUE, text)  # [5]: a list, a group or a whole part
     found = read_items(text[0] + text[-1], parts, depth)._replace(text=text)
     is_infinite = len(parts) == 2 and (
         found.items[0].leaf == r"-\infty" or found.items[1].leaf in (r"\infty", r"+\infty")

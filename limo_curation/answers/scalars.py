@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Final
 
 from limo_curation.answers.leaves import INFINITIES, Reading
-from limo_curation.answers.numbers import THOUSANDS, decimal_places, rounds_to
+from limo_curation.answers.numbers import THOUSANDS, is_cut_to, last_place, rational, rounds_to
 from limo_curation.answers.policy import AnswerPolicy
 from limo_curation.answers.units import GENERIC, UNITS
 from limo_curation.answers.verdicts import Comparison, Reason, Verdict, different, equal, undecided
@@ -121,7 +121,7 @@ def compare_values(left: Reading, right: Reading, rules: Rules) -> Comparison:
     if all(side.value is not None or side.is_symbolic for side in (left, right)):
         found = rules.ask(left.leaf, right.leaf)
         is_accepted = found.reason is Reason.ROUNDED and rules.policy.decimals == "gold_places"
-        return equal(Reason.ROUNDED) if is_accepted and decimal_places(right.leaf) else found
+        return equal(Reason.ROUNDED) if is_accepted and last_place(right.leaf) else found
     return undecided(Reason.NOT_UNDERSTOOD)
 
 
@@ -141,14 +141,22 @@ def compare_numbers(left: Reading, right: Reading, rules: Rules) -> Comparison:
         return equal(Reason.SAME_NUMBER)
     if left.factor != right.factor and left.value / left.factor == right.value / right.factor:
         return undecided(Reason.UNIT)  # `1 million` against 1: the question may ask for millions
-    if all("," in side.leaf and THOUSANDS.fullmatch(side.leaf) for side in (left, right)):
-        is_permutation = sorted(left.leaf.split(",")) == sorted(right.leaf.split(","))
-        return undecided(Reason.GROUPING) if is_permutation else different(Reason.OTHER_NUMBER)  # 100,200: two numbers
-    if may_round_to(left.value, right):
+    if may_be_grouped(left, right):
+        return undecided(Reason.GROUPING)
+    places = last_place(left.leaf), last_place(right.leaf)
+    if places[1] and rounds_to(left.value, right.value, places[1]):
         return equal(Reason.ROUNDED) if rules.policy.decimals == "gold_places" else undecided(Reason.ROUNDED)
-    return undecided(Reason.ROUNDED) if may_round_to(right.value, left) else different(Reason.OTHER_NUMBER)
+    is_rounded = places[0] and (
+        rounds_to(right.value, left.value, places[0]) or is_cut_to(right.value, left.value, places[0])
+    )
+    is_cut = places[1] and is_cut_to(left.value, right.value, places[1])
+    return undecided(Reason.ROUNDED) if is_rounded or is_cut else different(Reason.OTHER_NUMBER)
 
 
-def may_round_to(value: Fraction, decimal: Reading) -> bool:
-    """Return whether the second is a decimal that the first may be rounded to."""
-    return decimal.value is not None and rounds_to(value, decimal.value, decimal_places(decimal.leaf))
+def may_be_grouped(left: Reading, right: Reading) -> bool:
+    """Return whether a comma leaves it open what the numbers are: `100,200` may be two, and `1,234` may be 1.234."""
+    commas = [side for side in (left, right) if "," in side.leaf and THOUSANDS.fullmatch(side.leaf)]
+    if len(commas) == 1:
+        other = right if commas[0] is left else left
+        return rational(commas[0].leaf.replace(",", ".")) == other.value
+    return bool(commas) and sorted(left.leaf.split(",")) == sorted(right.leaf.split(","))

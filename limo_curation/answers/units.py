@@ -42,7 +42,7 @@ UNITS: Final = {
         "years old": "岁",
         "L": "L liters liter litres litre 升",
         "mL": "mL ml milliliters 毫升",
-        "dollar": "dollars dollar USD 美元",
+        "dollar": "＄ dollars dollar USD 美元",
         "euro": "€ euros euro EUR 欧元",
         "sterling": "£ GBP",
         "yen": "yen",
@@ -105,7 +105,7 @@ UNIT_TAIL: Final = re.compile(
     r"|(?<![^\x00-\x7f])[^\x00-\x7f]{1,8}(?:/[^\x00-\x7f]{1,4})?|%)(?:\^\{[23]\})?$"
 )
 MULTIPLIER_TAIL: Final = re.compile(rf" ?(?<![A-Za-z])({MULTIPLIER_WORD})$")
-CURRENCY: Final = re.compile(r"(?P<unit>€|£|USD|EUR|GBP|Rs\.?) ?(?=[0-9.])")
+CURRENCY: Final = re.compile(r"(?P<unit>＄|€|£|USD|EUR|GBP|Rs\.?) ?(?=[0-9.])")
 COUNTED: Final = re.compile(r"(?:[a-z]{3,20} ){0,2}[a-z]{2,19}s")
 CHANGING_WORD: Final = re.compile(
     r"[a-z]*(?:ths?|rds|illions?)|(?:hundred|thousand|dozen|score|pair|couple|quarter|second|square|cube|digit|percent"
