@@ -1,10 +1,12 @@
 """Measure the answer check against Math-Verify: wrongly equal, wrongly different, undecided, and pairs per second.
 
-Two sets: the pairs that libraries' maintainers labelled in their test suites, and pairs rewritten here from gold
-answers, whose labels follow from how they were made. Both graders see the same pairs in the same run; Math-Verify
-runs in this process as its authors call it. Needs LIMO_DATA, the folder of the shared data sets.
+    LIMO_DATA=... python measurements/answers.py [--quick] [--json] [--show]
 
-    python measurements/answers.py [--quick] [--json]
+Four origins: pairs that libraries' maintainers labelled in their test suites; pairs rewritten here from gold answers,
+whose labels follow from how they were made (`answer_rewritings.py`); whole solutions of models with their authors'
+labels; and answers that other machines judged, where agreement is not truth. Both graders see the same pairs in the
+same run; Math-Verify runs in this process as its authors call it, ours with one worker process. Then the speed of the
+first tier alone, cold and for a column. Needs LIMO_DATA, the folder of the shared data sets.
 """
 
 from __future__ import annotations
@@ -13,128 +15,33 @@ import argparse
 import json
 import os
 import platform
-import random
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import math_verify
-import zstandard
+import polars as pl
 
-from limo_curation.answers import Verdict, compare_many, extract_answer
+from limo_curation.answers import Comparison, Reason, Verdict, explain_many, extract_answer
+from limo_curation.answers.column import compare_column
+from limo_curation.answers.tiers import exact_tier
+from measurements.answer_pairs import PairSet, gsm8k_solutions, judged_outputs, near_misses, test_suites
+from measurements.answer_rewritings import Pair
 
-Graded = list[Verdict]
-
-
-class Pair(NamedTuple):
-    """Two answers and whether they are equal."""
-
-    predicted: str
-    gold: str
-    is_equal: bool
-    kind: str
+MAX_BARE_CHARACTERS: Final = 200  # what is longer, or has a line break, is an output and not an answer
+REAL: Final = ("GSM8K solutions", "judged answers", "judged outputs")  # sets of real outputs, which the speed is for
+OUTPUT_CHARACTERS: Final = 1_200
+COLUMN_ROWS: Final = 1_000_000
 
 
-def read_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
-    """Read a shared data set row by row."""
-    with (folder / f"{name}.jsonl.zst").open("rb") as file:
-        text = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file).read().decode()
-    return (json.loads(line) for line in text.split("\n") if line)
+class Graded(NamedTuple):
+    """What a grader says about each pair, and how long it took."""
 
-
-def labelled_pairs(folder: Path) -> list[Pair]:
-    """Return the pairs that maintainers labelled; whole outputs stay whole."""
-    rows = read_rows(folder, "answer_pairs")
-    return [
-        Pair(row["pred"], row["gold"], bool(row["equal"]), row["source"])
-        for row in rows
-        if row["label_kind"].startswith("test-suite (written by maintainers")
-    ]
-
-
-NUMBER = re.compile(r"(?<![0-9.,_^{])[0-9]+(?![0-9.,])")
-
-
-def near_misses(folder: Path, limit: int) -> list[Pair]:
-    """Rewrite gold answers into equal and into different ones."""
-    golds = sorted({str(row["answer"]) for row in read_rows(folder, "problems") if 0 < len(str(row["answer"])) <= 60})
-    random.Random(0).shuffle(golds)  # noqa: S311 (a sample, not a secret)
-    pairs = [pair for gold in golds[: limit // 3] for pair in rewritten(gold.strip().strip("$"))]
-    return [pair for pair in pairs if pair.predicted != pair.gold][:limit]
-
-
-def rewritten(gold: str) -> Iterator[Pair]:
-    """Yield pairs whose labels follow from the rewriting."""
-    yield Pair(f"$\\boxed{{{gold}}}$.", gold, True, "boxed")
-    if r"\frac" in gold:
-        yield Pair(gold.replace(r"\frac", r"\dfrac"), gold, True, "dfrac")
-    match = NUMBER.search(gold)
-    if match and r"\text" not in gold:
-        other = f"{gold[: match.start()]}{int(match.group()[:15]) + 1}{gold[match.end() :]}"
-        yield Pair(other, gold, False, "next number")
-    if re.fullmatch(r"-?[0-9]{1,9}", gold):
-        value = int(gold)
-        yield Pair(f"{value:,}.0" if value >= 0 else f"{value}.00", gold, True, "decimal")
-        yield Pair(f"\\frac{{{value * 6}}}{{6}}", gold, True, "unreduced")
-        yield Pair(f"{value} 1/2", f"{2 * value + 1}/2" if value >= 0 else f"{2 * value - 1}/2", True, "mixed")
-        yield Pair(f"{value} 1/2", f"{value}1/2", False, "mixed glued")
-        yield Pair(f"-{value}" if value > 0 else str(-value + 1), gold, False, "sign")
-        yield Pair(f"\\sqrt{{{value * value + 1}}}", gold, False, "near root")
-        yield Pair(f"101_{{{abs(value) % 7 + 3}}}", f"101_{{{abs(value) % 7 + 2}}}", False, "base")
-        yield Pair(f"{value}\\text{{ million}}", gold, value == 0, "million")
-        yield Pair(f"x \\ne {value}", gold, False, "unequal sign")
-        yield Pair(f"{value}\\text{{ cm}}", f"{value}\\text{{ m}}", value == 0, "unit")
-        yield Pair(f"({value}, {value + 1})", f"[{value}, {value + 1})", False, "interval end")
-        yield Pair(f"{value}, {value}, {value + 1}", f"{value}, {value + 1}", False, "multiplicity")
-        yield Pair(f"\\{{{value}, {value + 1}\\}}", f"({value + 1}, {value})", False, "set or pair")
-        yield Pair(f"x \\le {value}", f"x < {value}", False, "relation")
-
-
-def ours(pairs: list[Pair]) -> Graded:
-    """Compare as verification does: what a box or a marker holds, else the whole text."""
-    predicted = [extract_answer(pair.predicted) or pair.predicted for pair in pairs]
-    return compare_many(predicted, [extract_answer(pair.gold) or pair.gold for pair in pairs], num_workers=1)
-
-
-def math_verify_alone(pairs: list[Pair]) -> Graded:
-    """Compare with Math-Verify as its README does."""
-    return [Verdict.EQUAL if math_verify_equal(pair) else Verdict.DIFFERENT for pair in pairs]
-
-
-def math_verify_equal(pair: Pair) -> bool:
-    """Return Math-Verify's verdict on one pair; a bare gold answer is given in dollars, as it asks for."""
-    gold = pair.gold if "$" in pair.gold or r"\boxed" in pair.gold else f"${pair.gold}$"
-    predicted = pair.predicted if "$" in pair.predicted or r"\boxed" in pair.predicted else f"${pair.predicted}$"
-    library: Any = math_verify
-    return library.verify(library.parse(gold), library.parse(predicted))
-
-
-def measure(pairs: list[Pair], grader: Callable[[list[Pair]], Graded], show: bool) -> dict[str, float]:
-    """Grade all pairs and count the kinds of error."""
-    started = time.perf_counter()
-    verdicts = grader(pairs)
-    seconds = time.perf_counter() - started
-    wrong = [(pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True) if is_wrong(pair, verdict)]
-    for pair, verdict in wrong if show else []:
-        print(f"  {pair.kind}: {pair.predicted[-70:]!r} against {pair.gold[-70:]!r} is called {verdict}")
-    return {
-        "pairs": len(pairs),
-        "wrongly_equal": sum(verdict is Verdict.EQUAL for _, verdict in wrong),
-        "wrongly_different": sum(verdict is Verdict.DIFFERENT for _, verdict in wrong),
-        "undecided": verdicts.count(Verdict.UNDECIDED),
-        "undecided_though_equal": sum(
-            pair.is_equal and verdict is Verdict.UNDECIDED for pair, verdict in zip(pairs, verdicts, strict=True)
-        ),
-        "pairs_per_second": round(len(pairs) / seconds, 1),
-    }
-
-
-def is_wrong(pair: Pair, verdict: Verdict) -> bool:
-    """Return whether a decided verdict contradicts the label."""
-    return verdict is not Verdict.UNDECIDED and (verdict is Verdict.EQUAL) != pair.is_equal
+    comparisons: list[Comparison]
+    wall_seconds: float
 
 
 def main() -> None:
@@ -142,27 +49,161 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer pairs: under a minute")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
-    parser.add_argument("--show", action="store_true", help="print every pair that ours gets wrong")
+    parser.add_argument("--show", action="store_true", help="print every pair that ours gets wrong or leaves undecided")
     arguments = parser.parse_args()
     if "LIMO_DATA" not in os.environ:
         sys.exit("LIMO_DATA is not set: export the folder that holds answer_pairs.jsonl.zst")
-    folder = Path(os.environ["LIMO_DATA"])
-    sets = {
-        "test suites": labelled_pairs(folder),
-        "near misses": near_misses(folder, 1_500 if arguments.quick else 9_000),
-    }
-    report: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores"}
-    compare_many(["2\\sqrt{2}"], ["\\sqrt{8}"])  # starts a worker, so that the import of sympy is in neither figure
-    for name, pairs in sets.items():
-        graders = {
-            "ours": measure(pairs, ours, arguments.show),
-            "math_verify": measure(pairs, math_verify_alone, False),
-        }
-        report[name.replace(" ", "_")] = graders
-        for grader, figures in graders.items():
-            print(f"{name:12} {grader:12} " + "  ".join(f"{key} {value:g}" for key, value in figures.items()))
+    sets = read_sets(Path(os.environ["LIMO_DATA"]), quick=arguments.quick)
+    explain_many(["2\\sqrt{2}"], ["\\sqrt{8}"])  # starts a worker, so that the import of sympy is in neither figure
+    report: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "sets": {}}
+    for each in sets:
+        report["sets"][each.name] = measure_set(each, show=arguments.show)
+    report["totals"] = totals(report["sets"].values())
+    report["first_tier"] = measure_first_tier([pair for each in sets if each.name in REAL for pair in each.pairs])
+    report["extraction"] = measure_extraction([pair for each in sets for pair in each.pairs])
+    for grader, figures in report["totals"].items():
+        print_figures("all trusted labels", grader, figures)
+    print_figures("real outputs", "first tier", report["first_tier"])
+    print_figures("boxed outputs", "extraction", report["extraction"])
     if arguments.json:
         print(json.dumps(report))
+
+
+def read_sets(folder: Path, *, quick: bool) -> list[PairSet]:
+    """Return all sets of pairs."""
+    return [
+        *test_suites(folder),
+        *near_misses(folder, 1_000 if quick else 12_000),
+        gsm8k_solutions(folder, 1_000 if quick else 10_000),
+        *judged_outputs(folder, 100 if quick else 3_000),
+    ]
+
+
+# -- graders -----------------------------------------------------------------------------------------------------------
+
+
+def ours(pairs: list[Pair]) -> Graded:
+    """Compare as `extract_answer` says how to compare a whole output."""
+    started = time.perf_counter()
+    predicted = [extract_answer(pair.predicted) or pair.predicted for pair in pairs]
+    gold = [extract_answer(pair.gold) or pair.gold for pair in pairs]
+    return Graded(explain_many(predicted, gold, num_workers=1), time.perf_counter() - started)
+
+
+def math_verify_alone(pairs: list[Pair]) -> Graded:
+    """Compare with Math-Verify."""
+    started = time.perf_counter()
+    verdicts = [Verdict.EQUAL if math_verify_equal(pair) else Verdict.DIFFERENT for pair in pairs]
+    return Graded([Comparison(verdict, Reason.SYMBOLIC) for verdict in verdicts], time.perf_counter() - started)
+
+
+def math_verify_equal(pair: Pair) -> bool:
+    """Return Math-Verify's verdict on one pair; a bare answer is given in dollars, as it asks for."""
+    library: Any = math_verify
+    return library.verify(library.parse(in_dollars(pair.gold)), library.parse(in_dollars(pair.predicted)))
+
+
+def in_dollars(text: str) -> str:
+    """Return a bare answer as a formula; an output as it is."""
+    is_bare = len(text) <= MAX_BARE_CHARACTERS and not any(mark in text for mark in ("$", "\\boxed", "\n", "nswer"))
+    return f"${text}$" if is_bare else text
+
+
+GRADERS: Final[dict[str, Callable[[list[Pair]], Graded]]] = {"ours": ours, "math_verify": math_verify_alone}
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+def measure_set(each: PairSet, *, show: bool) -> dict[str, Any]:
+    """Grade one set with both graders, and print a line for each."""
+    print(f"{each.name} ({len(each.pairs)} pairs; label: {each.label})")
+    found: dict[str, Any] = {"label": each.label}
+    for name, grader in GRADERS.items():
+        graded = grader(each.pairs)
+        found[name] = figures_of(each.pairs, graded)
+        print_figures("", name, found[name])
+        if name == "ours":
+            found["undecided_by_kind"] = undecided_by_kind(each.pairs, graded)
+            if show:
+                show_pairs(each.pairs, graded)
+    return found
+
+
+def figures_of(pairs: list[Pair], graded: Graded) -> dict[str, float]:
+    """Count the kinds of error."""
+    counted = Counter((pair.is_equal, found.verdict) for pair, found in zip(pairs, graded.comparisons, strict=True))
+    num_equal = sum(pair.is_equal for pair in pairs)
+    return {
+        "pairs": len(pairs),
+        "wrongly_equal": counted[False, Verdict.EQUAL],
+        "wrongly_different": counted[True, Verdict.DIFFERENT],
+        "undecided": counted[True, Verdict.UNDECIDED] + counted[False, Verdict.UNDECIDED],
+        "undecided_though_equal": counted[True, Verdict.UNDECIDED],
+        "recall_of_equal": round(counted[True, Verdict.EQUAL] / num_equal, 4) if num_equal else 1.0,
+        "pairs_per_second": round(len(pairs) / graded.wall_seconds, 1),
+    }
+
+
+def totals(sets: Any) -> dict[str, dict[str, float]]:
+    """Add up the sets whose labels are people's or follow from construction."""
+    trusted = [each for each in sets if each["label"] in ("maintainers", "authors", "by construction")]
+    keys = ("pairs", "wrongly_equal", "wrongly_different", "undecided", "undecided_though_equal")
+    return {grader: {key: sum(each[grader][key] for each in trusted) for key in keys} for grader in GRADERS}
+
+
+def undecided_by_kind(pairs: list[Pair], graded: Graded) -> dict[str, int]:
+    """Count what is left undecided by kind of pair and reason, the most frequent first."""
+    counted = Counter(
+        f"{pair.kind}: {found.reason.value}, is {'equal' if pair.is_equal else 'different'}"
+        for pair, found in zip(pairs, graded.comparisons, strict=True)
+        if found.verdict is Verdict.UNDECIDED
+    )
+    return dict(counted.most_common())
+
+
+def show_pairs(pairs: list[Pair], graded: Graded) -> None:
+    """Print the pairs that are wrong or open."""
+    for pair, found in zip(pairs, graded.comparisons, strict=True):
+        if (found.verdict is Verdict.EQUAL) != pair.is_equal or found.verdict is Verdict.UNDECIDED:
+            texts = f"{pair.predicted[-90:]!r} against {pair.gold[-90:]!r}"
+            print(f"    {found.verdict.value} ({found.reason.value}), {pair.is_equal=}, {pair.kind}: {texts}")
+
+
+def measure_first_tier(pairs: list[Pair]) -> dict[str, float]:
+    """Return how many pairs the first tier settles, and its speed, pair by pair on one core and as a column on all."""
+    predicted = [extract_answer(pair.predicted) for pair in pairs]
+    gold = [extract_answer(pair.gold) or pair.gold for pair in pairs]
+    both = [(one, other) for one, other in zip(predicted, gold, strict=True) if one is not None]
+    started = time.process_time()
+    settled = sum(isinstance(exact_tier(*pair), Comparison) for pair in both)
+    seconds = time.process_time() - started
+    times = COLUMN_ROWS // len(both) + 1
+    columns = [pl.Series([pair[side] for pair in both] * times)[:COLUMN_ROWS] for side in (0, 1)]
+    started_column = time.perf_counter()
+    by_column = compare_column(*columns)
+    wall_column = time.perf_counter() - started_column
+    return {
+        "pairs": len(both),
+        "share_settled": round(settled / len(both), 4),
+        "cold_pairs_per_cpu_second": round(len(both) / seconds),
+        "column_share_settled": round(1 - by_column.null_count() / len(by_column), 4),
+        "column_pairs_per_second": round(len(by_column) / wall_column),
+        "polars_threads": pl.thread_pool_size(),
+    }
+
+
+def measure_extraction(pairs: list[Pair]) -> dict[str, float]:
+    """Return how many outputs that end in a box are read in a second on one core; each is cut to its last part."""
+    texts = [pair.predicted[-OUTPUT_CHARACTERS:] for pair in pairs if r"\boxed" in pair.predicted[-100:]]
+    started = time.process_time()
+    found = sum(extract_answer(text) is not None for text in texts)
+    return {"texts": len(texts), "found": found, "per_cpu_second": round(len(texts) / (time.process_time() - started))}
+
+
+def print_figures(name: str, grader: str, figures: dict[str, float]) -> None:
+    """Print one line of the table."""
+    print(f"  {name:20} {grader:12} " + "  ".join(f"{key} {value:g}" for key, value in figures.items()), flush=True)
 
 
 if __name__ == "__main__":
