@@ -6,8 +6,8 @@ r"""Find the answer in a last sentence that says it concludes.
     So we have to try all 3 cases to see which            ->  None (cut off in mid-sentence)
     Therefore, at least 3 of the points lie on a line.    ->  None (a bound)
 
-Only the last sentence counts, only where it is complete, and only where it begins with a word such as "therefore",
-"so" or 因此. How often the value is right where an author's label is known: see measurements/README.md.
+Only the last sentence counts, only where it is complete, and only where a word such as "therefore", "so" or 因此 says
+that it concludes. For some twenty languages beside English and Chinese that word is known, and no more.
 """
 
 from __future__ import annotations
@@ -32,17 +32,29 @@ SENTENCE_START: Final = re.compile(
     r"|(?<=[。！？])(?=[\s\S])|\n"
 )
 COMPLETE: Final = (".", "。", "!", "！", "।", "**", "$", r"\)", r"\]", '."')
+ENGLISH: Final = (
+    r"therefore|thus|hence|so|consequently|accordingly|in conclusion|conclusion|in total|altogether|finally"
+    r"|(?:the )?(?:final )?solutions?(?= is| are)|we (?:find|get|obtain|conclude)(?: that)?"
+    r"|i (?:think|believe)(?: that)?"
+)
+LATIN_AND_CYRILLIC: Final = (
+    r"donc|ainsi|en conclusion|par conséquent|finalement|por lo tanto|por tanto|por ende|entonces|así que|en conclusión"
+    r"|portanto|logo|em conclusão|quindi|pertanto|dunque|daher|somit|folglich|insgesamt|dus|daarom|zatem|więc|dlatego"
+    r"|dolayısıyla|sonuç olarak|vậy|do đó|vì vậy|jadi|oleh karena itu|dengan demikian|kwa hivyo"
+    r"|следовательно|таким образом|итак|значит|поэтому"
+)
+EAST_ASIAN: Final = r"因此|所以|综上所述|综上|结论|故|于是|从而|したがって|よって|ゆえに|따라서|그러므로"
+OTHER_SCRIPTS: Final = r"لذا|لذلك|إذن|وبالتالي|بالتالي|इसलिए|अतः|ดังนั้น"
 CONCLUDES: Final = re.compile(
-    r"(?:^|[,;，；]\s{0,3})[*_#\s]{0,4}(?:[0-9]{1,2}\.\s{0,3})?[*_]{0,2}(?:therefore|thus|hence|so|consequently"
-    r"|accordingly|in conclusion|conclusion|in total|altogether|finally|(?:the )?(?:final )?solutions?(?= is| are)"
-    r"|we (?:find|get|obtain|conclude)(?: that)?|donc|ainsi|en conclusion|por lo tanto|por tanto|portanto|daher|somit"
-    r"|folglich|quindi|pertanto|следовательно|таким образом|итак)\b[*_]{0,2}\s{0,3}[,:]?[*_]{0,2}"
+    r"(?:^|[,;，；]\s{0,3})[*_#\s]{0,4}(?:[0-9]{1,2}\.\s{0,3})?[*_]{0,2}"
+    rf"(?:{ENGLISH}|{LATIN_AND_CYRILLIC})\b[*_]{{0,2}}\s{{0,3}}[,:]?[*_]{{0,2}}"
     r"|(?-i:(?<=[\s$])(?:Therefore|Thus|Hence|So)\b,?)"
-    r"|(?:因此|所以|综上所述|综上|结论|故|于是|从而|したがって|よって|따라서|لذا|لذلك|إذن|इसलिए|अतः)[*_]{0,2}\s{0,3}[,:，：،]?[*_]{0,2}",
+    rf"|(?:{EAST_ASIAN}|{OTHER_SCRIPTS})[*_]{{0,2}}\s{{0,3}}[,:，：،]?[*_]{{0,2}}",
     re.IGNORECASE,
 )
+"""English and the like conclude at the beginning of a sentence or clause, other scripts anywhere."""
 OPTION: Final = re.compile(
-    r"(?:\b(?:option|choice|answer|it's|it is) |选)\s{0,2}[(（]?([A-H])(?![A-Za-z0-9'])", re.IGNORECASE
+    r"(?:\b(?:option|choice|answer|it's|it is) |选)\s{0,2}[(（]?(?-i:([A-H]))(?![A-Za-z0-9'])", re.IGNORECASE
 )
 
 

@@ -189,6 +189,11 @@ def test_last_phrase_with_an_answer_behind_it_counts() -> None:
         ("5 - 2 = 3页 因此，数学作业多 **3页**。", "3"),
         ("所以，水将在300分钟内放完。", "300分钟"),
         ("Donc, il a 79 g de cire.", "79 g"),
+        ("Por lo tanto, la probabilidad es de **25%**.", "25%"),
+        ("Итак, всего 12 дней.", "12"),
+        ("لذا، الناتج هو **66**.", "66"),
+        ("इसलिए, दुकान में अब 67 कमीजें हैं।", "67"),
+        ("I think it's A because I want it to be", "A"),
     ],
 )
 def test_last_sentence_that_concludes_counts(text: str, answer: str | None) -> None:
@@ -204,6 +209,7 @@ def test_last_sentence_that_concludes_counts(text: str, answer: str | None) -> N
         "Therefore, x is 5. It remains to check the other side.",  # not the last sentence
         "Therefore, the line from $A$ to $B_2$ is longer.",
         "He ate 3 apples.",
+        "So it is a square.",
         "Therefore, 3 of the 8 pens are red.",
         "Therefore, it takes place at 8:00 am.",
     ],
