@@ -5,6 +5,7 @@
 #   UV=                     (empty) use plain pip though uv is on PATH
 #   TORCH_INDEX=URL         an index that is asked for torch besides the usual one; empty: none
 #   CONSTRAINTS=/dev/null   the newest versions that pyproject.toml allows, instead of the tested ones
+#   ENGINE=cpu or gpu       which build of vLLM `make engine` installs; gpu where there is an NVIDIA driver
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -31,16 +32,23 @@ PYTHON ?= $(shell for candidate in python3.11 python3.12 python3.13 python3 pyth
 ifneq ($(UV),)
 ifeq ($(shell uname -s),Linux)
 ifeq ($(shell command -v nvidia-smi 2>/dev/null),)
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?= $(CPU_TORCH_INDEX)
 endif
 endif
 endif
 TORCH_INDEX ?=
 
-# tests that need more than the core and a few seconds
-HEAVY := slow or models or prefect or hub or browser or data
+# vLLM has an environment of its own: it and Prefect want versions of fastapi that exclude each other
+ENGINE ?= $(if $(shell command -v nvidia-smi 2>/dev/null),gpu,cpu)
+ENGINE_VENV := .engine
+ENGINE_STAMP := $(ENGINE_VENV)/.$(ENGINE)-done
+ENGINE_FILE := $(if $(filter gpu,$(ENGINE)),pyproject.toml,docker/engine-cpu.txt)
+CPU_TORCH_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup demo deploy test lint types format docker-check clean
+# tests that need more than the core and a few seconds
+HEAVY := slow or models or prefect or hub or browser or data or vllm
+
+.PHONY: help setup engine demo deploy test lint types format docker-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -75,6 +83,42 @@ endif
 	@touch $(STAMP)
 	@echo "setup: done; $$($(BIN)/python --version) in $(VENV)"
 
+engine: $(ENGINE_STAMP)  ## make .engine, the environment of vLLM (its CPU build where there is no GPU)
+
+ifneq ($(UV),)
+ENGINE_PIP := $(UV) pip install --python $(ENGINE_VENV)/bin/python --compile-bytecode
+ENGINE_INDEX := --index
+else
+ENGINE_PIP := $(ENGINE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+ENGINE_INDEX := --extra-index-url
+endif
+
+# made anew from nothing: packages of the other build that were left over would be imported
+$(ENGINE_STAMP): $(ENGINE_FILE)
+ifeq ($(UV)$(PYTHON),)
+	@echo "engine: no Python 3.11, 3.12 or 3.13 with the venv module was found, and no uv; see make setup." >&2
+	@exit 1
+endif
+	@echo "engine: making $(ENGINE_VENV) for vLLM on $(ENGINE) from $(ENGINE_FILE); 1 to 3 minutes, 2.5 GB (GPU: more of both)"
+ifneq ($(UV),)
+	@$(UV) venv --quiet --clear --python '$(or $(PYTHON),>=3.11,<3.14)' $(ENGINE_VENV)
+else
+	@$(PYTHON) -m venv --clear $(ENGINE_VENV)
+endif
+	@date +%s >$(ENGINE_VENV)/.began
+ifeq ($(ENGINE),gpu)
+	@$(ENGINE_PIP) -e ".[vllm]"
+else
+	@torch="$$(grep '^torch==' $(ENGINE_FILE))"; \
+	$(ENGINE_PIP) --no-deps "$$torch" || { \
+		echo "engine: once more, from PyTorch's own index of CPU builds" >&2; \
+		$(ENGINE_PIP) --no-deps "$$torch" $(ENGINE_INDEX) $(CPU_TORCH_INDEX); \
+	}
+	@$(ENGINE_PIP) --no-deps -r $(ENGINE_FILE)
+endif
+	@touch $(ENGINE_STAMP)
+	@echo "engine: done in $$(($$(date +%s) - $$(cat $(ENGINE_VENV)/.began))) s; $$(du -sh $(ENGINE_VENV) | cut -f1) in $(ENGINE_VENV)"
+
 demo: setup  ## curate a small synthetic pool on this machine, with every stage; prints the report's and the dataset's path
 	@$(BIN)/limo-curation demo
 
@@ -105,6 +149,6 @@ docker-check:  ## check docker/compose.yaml without starting anything
 	@POSTGRES_PASSWORD=unused PREFECT_AUTH=unused:unused docker compose -f docker/compose.yaml config -q
 	@echo "docker-check: docker/compose.yaml is valid"
 
-clean:  ## remove caches, builds and test results; .venv and runs/ stay
+clean:  ## remove caches, builds and test results; .venv, .engine and runs/ stay
 	@rm -rf .test-results .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
-	@find . -path ./.git -prune -o -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -path ./.git -prune -o -path ./$(VENV) -prune -o -path ./$(ENGINE_VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
