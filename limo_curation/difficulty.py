@@ -66,7 +66,8 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
     Returns:
         RATED rows. Drop reasons: `unrated` (no published rate, and no solver to sample), `solved_by_weak`,
         `solved_too_often` (above the band), `gold_disputed` (most strong attempts agree on one other answer, or the
-        gold answer can't be read) and `never_solved` (below the band).
+        gold answer can't be read) and `never_solved` (below the band). A problem stays where attempts that
+        could not be compared may have brought it into the band: `strong_num_undecided` says so.
 
     Raises:
         TransientError, BudgetError: from the sampler.
@@ -229,7 +230,15 @@ def band_rules(config: DifficultyConfig) -> Iterable[DropRule]:
     yield DropRule(
         "gold_disputed", pl.col("is_disputed"), pl.col("other_share"), config.disputed_share, evidence=pl.col("vote")
     )
-    yield DropRule("never_solved", solved < config.min_solved, solved, float(config.min_solved), evidence=of_attempts)
+    # an attempt that could not be compared may have solved it: the problem stays, and its count of them tells
+    at_most = solved + pl.col("strong_num_undecided").fill_null(0)
+    yield DropRule(
+        "never_solved",
+        at_most < config.min_solved,
+        solved,
+        float(config.min_solved),
+        evidence=of_attempts,
+    )
 
 
 DIFFICULTY: Final = RowStage("difficulty", CLASSIFIED, RATED, DROP_REASONS, rate_problems)

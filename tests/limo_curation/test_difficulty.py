@@ -135,10 +135,16 @@ def test_cut_off_attempt_has_failed_even_with_the_answer_in_it() -> None:
 
 
 def test_undecided_attempt_is_counted_and_is_neither_a_success_nor_a_vote() -> None:
-    result, _ = rate({"strong": {"some": "?????+--", "none": "????????"}})
+    result, _ = rate({"strong": {"some": "?????+--", "none": "--------"}})
     assert row(result, "some")["strong_num_undecided"] == 5
     assert row(result, "some")["strong_num_solved"] == 1
-    assert reasons(result) == {"none": "never_solved"}  # and not gold_disputed
+    assert reasons(result) == {"none": "never_solved"}
+
+
+def test_problem_whose_only_success_is_undecided_is_kept_and_says_so() -> None:
+    result, _ = rate({"strong": {"all": "????????", "one": "---?----"}})
+    assert result.kept.select("strong_num_solved", "strong_num_undecided").rows() == [(0, 8), (0, 1)]
+    assert reasons(result) == {}
 
 
 @pytest.mark.parametrize(
@@ -284,7 +290,7 @@ def expected_reason(weak: str, strong: str, config: DifficultyConfig) -> str | N
         return "solved_too_often"
     if max(strong.count("a") + strong.count("A"), strong.count("b")) / len(strong) >= config.disputed_share:
         return "gold_disputed"
-    return "never_solved" if strong.count("+") < config.min_solved else None
+    return "never_solved" if strong.count("+") + strong.count("?") < config.min_solved else None
 
 
 attempts = st.sampled_from("+ab-?c" + "+aaAA")
