@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from limo_curation.errors import BudgetError
-from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest
+from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest, as_they_finish, closable
 
 
 class MeteredSampler:
@@ -29,20 +32,54 @@ class MeteredSampler:
         """Return the engine's revision of a model."""
         return self.engine.revision(model)
 
-    def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
         """Yield one completion for each request, in order; see `Sampler.sample`.
 
         Raises:
-            BudgetError: the limit was reached before this call. Chunks that are finished stay in the cache.
+            BudgetError: the limit was reached before the last request was sent. What was under way is finished,
+                handed out and counted, so the limit is passed by what fits into the engine at a time.
         """
-        if self.max_total_tokens is not None and self.total_tokens >= self.max_total_tokens:
+        return self._metered(self.engine.sample, requests)
+
+    def stream(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+        """Yield one completion for each request, as they finish; see `StreamingSampler.stream`.
+
+        Raises:
+            BudgetError: as `sample`.
+        """
+        return self._metered(functools.partial(as_they_finish, self.engine), requests)
+
+    def _metered(
+        self, draw: Callable[[Iterable[SampleRequest]], Iterator[Completion]], requests: Iterable[SampleRequest]
+    ) -> Iterator[Completion]:
+        left = Affordable(iter(requests), self)
+        with contextlib.closing(closable(draw(left))) as completions:
+            for completion in completions:
+                model = completion.request.model
+                with self._lock:
+                    self.prompt_tokens[model] += completion.num_prompt_tokens
+                    self.completion_tokens[model] += completion.num_completion_tokens
+                yield completion
+        if left.was_cut:
             raise BudgetError(
                 f"{self.total_tokens} tokens are spent of engine.max_total_tokens = {self.max_total_tokens}; "
                 "a run with a larger budget continues from here"
             )
-        for completion in self.engine.sample(requests):
-            model = completion.request.model
-            with self._lock:
-                self.prompt_tokens[model] += completion.num_prompt_tokens
-                self.completion_tokens[model] += completion.num_completion_tokens
-            yield completion
+
+
+@dataclass(slots=True)
+class Affordable:
+    """Requests, as long as there is budget for them."""
+
+    requests: Iterator[SampleRequest]
+    ledger: MeteredSampler
+    was_cut: bool = False
+    """Whether a request was left that the budget did not allow."""
+
+    def __iter__(self) -> Iterator[SampleRequest]:
+        for request in self.requests:
+            limit = self.ledger.max_total_tokens
+            if limit is not None and self.ledger.total_tokens >= limit:
+                self.was_cut = True
+                return
+            yield request

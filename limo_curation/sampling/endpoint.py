@@ -1,32 +1,76 @@
 """The endpoint engine: OpenAI-compatible servers (vLLM among them), one or many replicas of each model.
 
-The first version: bounded concurrency, the replica with the fewest requests under way, retries on transient failures
-(on another replica where there is one).
+    with 64 slots:   request 1 ████████████            a slot is filled again as soon as it is free, so the servers'
+                     request 2 ███ request 65 ████     queues never run empty while requests are left
+                     ...
+
+One event loop in a thread of its own holds all connections, for all calls at a time. Requests are taken as slots get
+free; completions come back when they are finished (`stream`) or in order (`sample`), and whoever does not take them
+slows the engine down instead of filling the memory. A generator that is closed, or left by an error, cancels what is
+under way, and leaves no thread and no connection.
+
 An API key is read from LIMO_ENGINE_API_KEY; it stands in a request header and nowhere else, also where a server's
 refusal repeats it.
 """
 
 from __future__ import annotations
 
-import functools
-import json
-import os
-import threading
+import asyncio
+import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, cast
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Final
 
-import httpx
+import aiohttp
 
 from limo_curation.errors import ConfigError, TransientError
-from limo_curation.files import without_credentials
+from limo_curation.sampling.calls import Call, End, Finished
+from limo_curation.sampling.chat import TRANSIENT_STATUS, Failure, chat_body, completion_from, failure_from, refused
+from limo_curation.sampling.loop_thread import LoopThread, SharedLoop
 from limo_curation.sampling.protocol import Completion, SampleRequest
+from limo_curation.sampling.replicas import FIRST_REST_SECONDS, Replica, api_key, next_replica, replicas_of
+
+logger = logging.getLogger(__name__)
 
 NUM_TRIES: Final = 5
-FIRST_DELAY_SECONDS: Final = 0.5  # doubled after each failure: 0.5, 1, 2, 4
-TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+HANG_COST: Final = 3
+"""A deadline that passed uses up three tries: after the second one the request has failed, not after hours more."""
+PATIENCE_SECONDS: Final = 300.0
+"""How long a request waits for a server that asks to wait, or that is started again: vLLM loads 32B in minutes."""
+CONNECT_SECONDS: Final = 30.0
+KEEP_ALIVE_SECONDS: Final = 4.0
+"""Below uvicorn's 5: a connection that the server closes while it is used again costs a try."""
+WINDOW_PER_SLOT: Final = 16
+"""Requests taken ahead of the oldest one that was not handed out, for each slot. A completion at the token limit is
+some 8 times as long as the mean one; the slots beside it must not stand empty while it is written (ours)."""
+MAX_REPLY_BYTES: Final = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What lives in the loop: the connections, and the slots that all calls share."""
+
+    session: aiohttp.ClientSession
+    slots: asyncio.Semaphore
+
+
+@dataclass(slots=True)
+class Tries:
+    """What became of one request so far."""
+
+    began: float
+    cost: int = 0
+    by_url: Counter[str] = field(default_factory=Counter[str])
+    last: str = ""
+
+    def add(self, failure: Failure, url: str) -> None:
+        """Count a failed try."""
+        self.cost += failure.cost
+        self.by_url[url] += 1
+        self.last = f"{failure.reason} at {url}"
 
 
 class EndpointSampler:
@@ -38,90 +82,166 @@ class EndpointSampler:
         *,
         max_concurrency: int,
         timeout_seconds: float,
-        first_delay_seconds: float = FIRST_DELAY_SECONDS,
+        first_delay_seconds: float = FIRST_REST_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._key = os.environ.get("LIMO_ENGINE_API_KEY", "")
-        self.urls = urls
+        """Make a sampler; it connects when it is used.
+
+        Args:
+            urls: base URLs of the replicas that serve each model.
+            max_concurrency: requests under way at once, over all replicas and all calls.
+            timeout_seconds: deadline of one try, from the sending to the last byte.
+            first_delay_seconds: how long a replica is left alone after its first failure.
+            patience_seconds: how long a request waits for a server that asks to wait or is started again.
+
+        Raises:
+            ConfigError: a URL is not one of HTTP.
+        """
+        self._key = api_key()
         self.max_concurrency = max_concurrency
         self.timeout_seconds = timeout_seconds
-        self.first_delay_seconds = first_delay_seconds
-        self._under_way: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self.patience_seconds = patience_seconds
+        self._replicas = {
+            model: replicas_of(of_model, api_key=self._key, first_rest_seconds=first_delay_seconds)
+            for model, of_model in urls.items()
+        }
+        self._warned: set[str] = set()
+        self._shared = SharedLoop(self._connect)
 
     def revision(self, model: str) -> str:
         """Return the model's name; pin a revision in the name that the servers serve it under."""
         return model
 
-    def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
         """Yield one completion for each request, in order; see `Sampler.sample`."""
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        limits = httpx.Limits(max_connections=self.max_concurrency, max_keepalive_connections=self.max_concurrency)
-        with (
-            httpx.Client(headers=headers, timeout=self.timeout_seconds, limits=limits) as client,
-            ThreadPoolExecutor(self.max_concurrency) as pool,
-        ):
-            yield from pool.map(functools.partial(self._complete, client), requests)
+        with self._call(requests) as (thread, call):
+            early: dict[int, Completion] = {}
+            for finished in call.completions():
+                early[finished.place] = finished.completion
+                while call.num_handed_out in early:
+                    completion = early.pop(call.num_handed_out)
+                    call.hand_out(thread)
+                    yield completion
 
-    def _complete(self, client: httpx.Client, request: SampleRequest) -> Completion:
-        failures: Counter[str] = Counter()  # by replica, of this request
-        while True:
-            url = self._take_replica(request.model, failures)
-            reply = self._post(client, url, request)
-            if isinstance(reply, Completion):
-                return reply
-            failures[url] += 1
-            if failures.total() == NUM_TRIES:
-                break
-            time.sleep(self.first_delay_seconds * 2 ** (failures.total() - 1))
-        raise TransientError(f"{request.model}: {NUM_TRIES} tries failed, the last with {reply}; is the server up?")
+    def stream(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+        """Yield one completion for each request, as they finish; see `StreamingSampler.stream`."""
+        with self._call(requests) as (thread, call):
+            for finished in call.completions():
+                call.hand_out(thread)
+                yield finished.completion
 
-    def _post(self, client: httpx.Client, url: str, request: SampleRequest) -> Completion | str:
-        """Return the completion, or what failed if trying again may help."""
-        body: dict[str, Any] = {
-            "model": request.model,
-            "messages": request.messages(),
-            "temperature": request.temperature,
-            "top_p": request.top_p,
-            "max_tokens": request.max_tokens,
-            "seed": request.seed,
-        }
-        if request.json_schema is not None:
-            schema: dict[str, Any] = {"name": "reply", "schema": json.loads(request.json_schema), "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    @contextmanager
+    def _call(self, requests: Iterable[SampleRequest]) -> Generator[tuple[LoopThread, Call]]:
+        with self._shared.use() as (thread, connections):
+            call = Call(iter(requests), window=WINDOW_PER_SLOT * self.max_concurrency)
+            task = thread.start(self._feed(call, connections))
+            try:
+                yield thread, call
+            finally:
+                thread.cancel(task)
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncGenerator[Connections]:
+        async with aiohttp.ClientSession(
+            # slots bound the connections; cookies would carry one server's state into the next request
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self.timeout_seconds, sock_connect=CONNECT_SECONDS),
+            headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
+            auto_decompress=False,  # a small reply must not become a large one
+        ) as session:
+            yield Connections(session, asyncio.Semaphore(self.max_concurrency))
+
+    async def _feed(self, call: Call, connections: Connections) -> None:
+        """Fill free slots with requests until none is left, then wait for the last ones."""
         try:
-            response = client.post(f"{url.rstrip('/')}/chat/completions", json=body)
-        except httpx.RequestError as error:
-            return f"{type(error).__name__} at {without_credentials(url)}"
+            async with asyncio.TaskGroup() as group:
+                await call.wait_for_room()
+                while (taken := call.take()) is not None:
+                    await connections.slots.acquire()
+                    group.create_task(self._finish(call, connections, *taken))
+                    await call.wait_for_room()
+        except BaseExceptionGroup as errors:  # what ended the group; its other requests are cancelled by now
+            call.results.put(End(errors.exceptions[0]))
+        else:
+            call.results.put(End(call.failure))
+
+    async def _finish(self, call: Call, connections: Connections, place: int, request: SampleRequest) -> None:
+        try:
+            if call.failure is None:  # another may have failed while this one waited for its slot
+                call.results.put(Finished(place, await self._complete(connections, request)))
+        except TransientError as error:
+            call.fail(error)
         finally:
-            with self._lock:
-                self._under_way[url] -= 1
-        if response.status_code in TRANSIENT_STATUS:
-            return f"status {response.status_code} at {without_credentials(url)}"
-        if not response.is_success:
-            words = response.text.replace(self._key, "***") if self._key else response.text
-            refusal = f"{request.model}: {response.status_code} {words[:300]}"
-            raise ConfigError(f"{without_credentials(url)} refuses {refusal}")
-        return completion_from(request, response)
+            connections.slots.release()
 
-    def _take_replica(self, model: str, failures: Mapping[str, int]) -> str:
-        with self._lock:
-            url = min(self.urls[model], key=lambda one: (failures.get(one, 0), self._under_way[one]))
-            self._under_way[url] += 1
-        return url
+    async def _complete(self, connections: Connections, request: SampleRequest) -> Completion:
+        replicas = self._replicas.get(request.model)
+        if not replicas:
+            raise ConfigError(f"engine.urls names no server of {request.model}; add its base URLs")
+        tries = Tries(began=time.monotonic())
+        while True:
+            replica = next_replica(replicas, tries.by_url, now=time.monotonic())
+            if (rest := replica.rests_until - time.monotonic()) > 0:
+                await asyncio.sleep(rest)
+                continue  # another one may have become the better choice
+            began = time.monotonic()
+            reply = await self._try(connections, replica, request)
+            if isinstance(reply, Completion):
+                replica.note_answer()
+                return reply
+            now = time.monotonic()
+            replica.note_failure(reply, began=began, now=now)
+            tries.add(reply, replica.url)
+            if tries.cost >= NUM_TRIES or (reply.cost == 0 and now - tries.began > self.patience_seconds):
+                num_tries, seconds = tries.by_url.total(), now - tries.began
+                raise TransientError(
+                    f"{request.model}: {num_tries} tries in {seconds:.0f} s failed, the last with {tries.last}; "
+                    "is the server up?"
+                )
 
+    async def _try(self, connections: Connections, replica: Replica, request: SampleRequest) -> Completion | Failure:
+        """Ask one replica once."""
+        replica.owed_tokens += request.max_tokens
+        try:
+            async with connections.session.post(
+                f"{replica.url}/chat/completions",
+                data=chat_body(request),
+                headers=replica.headers,
+                proxy=replica.proxy,
+                allow_redirects=False,  # the key is for this server only
+            ) as response:
+                return await self._read(response, replica, request)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            # a server that has worked is being started again: it is waited for
+            return Failure(type(error).__name__, cost=0 if replica.has_answered else 1)
+        except TimeoutError:
+            return Failure(f"no whole reply within {self.timeout_seconds:g} s", cost=HANG_COST)
+        except (aiohttp.ClientError, OSError) as error:
+            return Failure(type(error).__name__)
+        finally:
+            replica.owed_tokens -= request.max_tokens
 
-def completion_from(request: SampleRequest, response: httpx.Response) -> Completion | str:
-    """Read a chat completion; a reply of another shape is a failure like any other."""
-    try:
-        reply: Any = response.json()
-        choice, usage = reply["choices"][0], reply["usage"]
-        text = cast("str", choice["message"]["content"] or "")
-        return Completion(
-            request=request,
-            text=text,
-            finish_reason="length" if choice["finish_reason"] == "length" else "stop",
-            num_prompt_tokens=int(usage["prompt_tokens"]),
-            num_completion_tokens=int(usage["completion_tokens"]),
-        )
-    except (ValueError, LookupError, TypeError, RecursionError) as error:  # the last: too deep a nesting
-        return f"an unreadable reply ({type(error).__name__})"
+    async def _read(
+        self, response: aiohttp.ClientResponse, replica: Replica, request: SampleRequest
+    ) -> Completion | Failure:
+        if response.status in TRANSIENT_STATUS:
+            return failure_from(response.status, response.headers.get("Retry-After"), now=time.time())
+        data = bytearray()
+        async for chunk in response.content.iter_any():
+            data += chunk
+            if len(data) > MAX_REPLY_BYTES:
+                return Failure(f"a reply of more than {MAX_REPLY_BYTES >> 20} MiB")
+        if response.status == 200:
+            return completion_from(request, bytes(data))
+        words = data.decode(errors="replace")
+        if self._key:
+            words = words.replace(self._key, "***")
+        overflowed = refused(request, response.status, words, url=replica.url)
+        self._warn_of_overflow(request, words)
+        return overflowed
+
+    def _warn_of_overflow(self, request: SampleRequest, words: str) -> None:
+        if request.model not in self._warned:  # the ledger counts the others
+            self._warned.add(request.model)
+            logger.warning("%s: a prompt leaves no room in the context and counts as cut off: %s", request.model, words)

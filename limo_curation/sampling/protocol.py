@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from limo_curation.config import Solver
 from limo_curation.store import json_digest
@@ -29,6 +29,8 @@ class SampleRequest:
     json_schema: str | None = None
     """A JSON schema for the completion, as JSON text. Only the endpoint engine enforces it: whoever asks checks the
     reply anyway."""
+    with_logprobs: bool = False
+    """Ask for the mean log-probability of the tokens too. Only the endpoint engine gives it."""
 
     def key(self, revision: str) -> str:
         """Return the identity of this request on one revision of the model: 32 hex digits.
@@ -38,6 +40,8 @@ class SampleRequest:
         fields = [self.question, self.temperature, self.top_p, self.max_tokens, self.seed, self.system_prompt]
         if self.json_schema is not None:  # a request without one keeps the key that it always had
             fields.append(self.json_schema)
+        if self.with_logprobs:  # what was sampled without them can't answer it
+            fields.append("with logprobs")
         return json_digest([revision, *fields])[:32]
 
     def messages(self) -> list[dict[str, str]]:
@@ -55,13 +59,22 @@ class Completion:
     finish_reason: FinishReason
     num_prompt_tokens: int
     num_completion_tokens: int
+    mean_logprob: float | None = None
+    """Mean natural log-probability of the completion's tokens, where it was asked for and the server told it."""
+
+    @property
+    def is_overflow(self) -> bool:
+        """Whether nothing was written, since the prompt left no room in the server's context."""
+        return self.finish_reason == "length" and self.num_completion_tokens == 0
 
 
 class Sampler(Protocol):
     """An engine, or a layer above one."""
 
-    def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
         """Yield one completion for each request, in the order of the requests.
+
+        Requests are taken as they are needed, maybe from another thread.
 
         Raises:
             TransientError: the engine failed for the moment. Retrying may help; what was yielded stays valid.
@@ -72,6 +85,32 @@ class Sampler(Protocol):
     def revision(self, model: str) -> str:
         """Return what identifies a model's weights and template: part of every key that depends on it."""
         ...
+
+
+@runtime_checkable
+class StreamingSampler(Sampler, Protocol):
+    """An engine that answers many requests side by side and can hand out each completion when it is finished."""
+
+    def stream(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+        """Yield one completion for each request, in the order in which they are finished.
+
+        Raises:
+            TransientError, BudgetError: as `sample`, after the requests under way were finished and handed out.
+        """
+        ...
+
+
+def as_they_finish(engine: Sampler, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+    """Yield one completion for each request, as early as the engine can."""
+    return engine.stream(requests) if isinstance(engine, StreamingSampler) else engine.sample(requests)
+
+
+def closable(completions: Iterator[Completion]) -> Generator[Completion]:
+    """Yield completions; closing this closes the engine's iterator too, which cancels what is under way.
+
+    A layer above an engine that is left by an error would keep it alive as long as the error's traceback lives.
+    """
+    yield from completions
 
 
 def model_folder(model: str) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
@@ -30,7 +30,7 @@ class RecordedSampler:
         """Return a digest of the recording, which stands for the model's weights."""
         return f"{model}@recorded-{self._revision}"
 
-    def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
         """Yield the recorded completions, in order; tokens are not known and count as zero.
 
         Raises:

@@ -10,8 +10,8 @@ import functools
 import hashlib
 import importlib
 import threading
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import Any, Final
 
 import numpy as np
@@ -43,12 +43,11 @@ class TransformersSampler:
         loaded, _ = self._load(model)
         return f"{model.partition('@')[0]}@{getattr(loaded.config, '_commit_hash', None)}"
 
-    def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
         """Yield one completion for each request, in order, batch by batch; see `Sampler.sample`."""
         for _, alike in groupby(requests, key=lambda request: (request.model, request.temperature, request.top_p)):
-            same = list(alike)
-            for start in range(0, len(same), self.batch_size):
-                yield from self._sample_batch(same[start : start + self.batch_size])
+            while batch := list(islice(alike, self.batch_size)):
+                yield from self._sample_batch(batch)
 
     def _load(self, model: str) -> tuple[Any, Any]:
         with self._lock:  # chunks are sampled by several threads

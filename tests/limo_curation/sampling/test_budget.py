@@ -1,16 +1,30 @@
 """The token ledger counts what engines really did, and stops a run that has spent its budget."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from limo_curation.errors import BudgetError
+from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.sampling.budget import MeteredSampler
 from limo_curation.sampling.cache import CachedSampler
 from limo_curation.store import Store
 from tests.counting_engine import CountingEngine, request
 
 REQUESTS = [request("q", seed=index, model=("ada", "ada", "bob")[index % 3]) for index in range(6)]  # 15 tokens each
+
+
+class StreamingEngine(CountingEngine):
+    """Finishes the last request first."""
+
+    was_closed = False
+
+    def stream(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+        try:
+            yield from self.sample(list(requests)[::-1])
+        finally:
+            self.was_closed = True
 
 
 def test_tokens_are_counted_for_each_model() -> None:
@@ -44,10 +58,30 @@ def test_spent_budget_stops_the_next_call_with_both_numbers_in_the_message() -> 
     assert len(engine.asked) == 2
 
 
-def test_budget_that_is_not_quite_spent_lets_one_more_call_through() -> None:
-    metered = MeteredSampler(CountingEngine(), max_total_tokens=31)
-    list(metered.sample(REQUESTS[:2]))
-    assert len(list(metered.sample(REQUESTS[2:]))) == 4
+def test_budget_stops_between_two_requests_and_hands_out_what_was_paid() -> None:
+    engine = CountingEngine()
+    done: list[int] = []
+    with pytest.raises(BudgetError, match="45 tokens"):
+        done.extend(one.request.seed for one in MeteredSampler(engine, max_total_tokens=31).sample(REQUESTS))
+    assert len(engine.asked) == 3  # the third began one token below the limit
+
+
+def test_budget_that_the_last_request_spends_is_no_error() -> None:
+    assert len(list(MeteredSampler(CountingEngine(), max_total_tokens=90).sample(REQUESTS))) == 6
+
+
+def test_engine_that_streams_is_metered_like_one_in_order() -> None:
+    metered = MeteredSampler(StreamingEngine())
+    assert [done.request for done in metered.stream(REQUESTS)] == REQUESTS[::-1]
+    assert metered.total_tokens == 90
+
+
+def test_engine_is_told_when_its_completions_are_no_longer_wanted() -> None:
+    engine = StreamingEngine()
+    completions = MeteredSampler(engine).stream(REQUESTS)
+    next(completions)
+    completions.close()
+    assert engine.was_closed
 
 
 def test_spent_budget_still_hands_out_what_is_cached(tmp_path: Path) -> None:

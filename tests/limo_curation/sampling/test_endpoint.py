@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,83 +14,10 @@ import pytest
 from limo_curation.errors import ConfigError, TransientError
 from limo_curation.sampling import SampleRequest
 from limo_curation.sampling.endpoint import EndpointSampler
+from tests.chat_server import ChatServer, Reply, chat
 from tests.counting_engine import request
 
 SECRET = "key-that-nobody-may-read"
-
-
-class ChatServer:
-    """Speaks chat completions, echoing the question; `replies` are given first, each as a status and a body."""
-
-    def __init__(self, *replies: tuple[int, Any]) -> None:
-        self.replies = list(replies)
-        self.bodies: list[dict[str, Any]] = []
-        self.paths: list[str] = []
-        self.keys: list[str | None] = []
-        self.num_under_way = self.most_under_way = 0
-        self.barrier: threading.Barrier | None = None
-        self.last_request: tuple[int, threading.Event] | None = None  # the event is set when so many have come
-        self.hold = threading.Event()  # no reply before it is set
-        self.hold.set()
-        self.lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (ChatHandler,), {"chat": self}))
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    def __enter__(self) -> ChatServer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def reply_to(self, body: dict[str, Any]) -> tuple[int, Any]:
-        with self.lock:
-            self.bodies.append(body)
-            if self.last_request is not None and len(self.bodies) == self.last_request[0]:
-                self.last_request[1].set()
-            if self.replies:
-                return self.replies.pop(0)
-        return 200, chat(body["messages"][-1]["content"].upper())
-
-
-class ChatHandler(BaseHTTPRequestHandler):
-    chat: ChatServer
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: the tests look at what is logged."""
-
-    def do_POST(self) -> None:
-        chat = self.chat
-        with chat.lock:
-            chat.paths.append(self.path)
-            chat.keys.append(self.headers.get("Authorization"))
-            chat.num_under_way += 1
-            chat.most_under_way = max(chat.most_under_way, chat.num_under_way)
-        status, reply = chat.reply_to(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        chat.hold.wait(timeout=10)
-        if chat.barrier is not None:
-            chat.barrier.wait(timeout=10)
-        data = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
-        with chat.lock:
-            chat.num_under_way -= 1
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-
-def chat(text: str | None, *, finish_reason: str | None = "stop") -> dict[str, Any]:
-    """A reply as vLLM 0.32 writes it, without the fields that nobody reads."""
-    message = {"role": "assistant", "content": text, "reasoning": None, "tool_calls": []}
-    return {
-        "object": "chat.completion",
-        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason, "stop_reason": None}],
-        "usage": {"prompt_tokens": 11, "total_tokens": 18, "completion_tokens": 7},
-    }
 
 
 @pytest.fixture
@@ -138,7 +63,10 @@ def test_schema_of_the_reply_is_sent_where_a_request_has_one(server: ChatServer)
 
 
 def test_cut_off_and_empty_completions_are_told_apart_from_finished_ones(server: ChatServer) -> None:
-    server.replies = [(200, chat("half a", finish_reason="length")), (200, chat(None, finish_reason="length"))]
+    server.replies = [
+        Reply(200, chat("half a", finish_reason="length")),
+        Reply(200, chat(None, finish_reason="length")),
+    ]
     cut, empty, whole = sampler_of(server.url, max_concurrency=1).sample([request("q")] * 3)
     assert (cut.text, cut.finish_reason) == ("half a", "length")
     assert (empty.text, empty.finish_reason) == ("", "length")  # the budget went into reasoning that the server hides
@@ -154,7 +82,7 @@ def test_order_is_kept_while_requests_run_side_by_side(server: ChatServer) -> No
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
 def test_failure_for_the_moment_is_tried_again(server: ChatServer, status: int) -> None:
-    server.replies = [(status, {"error": "busy"})]
+    server.replies = [Reply(status, {"error": "busy"})]
     assert texts(sampler_of(server.url), "q") == ["Q"]
     assert len(server.bodies) == 2
     assert server.bodies[0] == server.bodies[1]  # the seed too: a retry is the same draw
@@ -173,22 +101,22 @@ def test_failure_for_the_moment_is_tried_again(server: ChatServer, status: int) 
     ],
 )
 def test_unreadable_reply_is_tried_again_and_never_an_empty_completion(server: ChatServer, reply: Any) -> None:
-    server.replies = [(200, reply)]
+    server.replies = [Reply(200, reply)]
     assert texts(sampler_of(server.url), "q") == ["Q"]
     assert len(server.bodies) == 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])
 def test_refusal_is_told_at_once_with_the_servers_words(server: ChatServer, status: int) -> None:
-    server.replies = [(status, {"error": "max_tokens is above 4096"})]
+    server.replies = [Reply(status, {"error": "max_tokens is above 4096"})]
     with pytest.raises(ConfigError, match=rf"refuses ada: {status} .*max_tokens is above 4096"):
         texts(sampler_of(server.url), "q")
     assert len(server.bodies) == 1
 
 
 def test_five_failures_are_an_error_that_the_flow_may_retry(server: ChatServer) -> None:
-    server.replies = [(500, {})] * 4 + [(503, {})]
-    with pytest.raises(TransientError, match=r"ada: 5 tries failed, the last with status 503 at http"):
+    server.replies = [Reply(500)] * 4 + [Reply(502)]
+    with pytest.raises(TransientError, match=r"ada: 5 tries in 0 s failed, the last with status 502 at http"):
         texts(sampler_of(server.url), "q")
     assert len(server.bodies) == 5
 
@@ -196,12 +124,12 @@ def test_five_failures_are_an_error_that_the_flow_may_retry(server: ChatServer) 
 def test_server_that_is_gone_is_an_error_that_the_flow_may_retry() -> None:
     with ChatServer() as gone:
         pass
-    with pytest.raises(TransientError, match="ConnectError at"):
+    with pytest.raises(TransientError, match="ClientConnectorError at"):
         texts(sampler_of(gone.url), "q")
 
 
 def test_what_came_before_a_failure_is_still_handed_out(server: ChatServer) -> None:
-    server.replies = [(200, chat("first")), (400, {})]
+    server.replies = [Reply(200, chat("first")), Reply(400)]
     done = sampler_of(server.url, max_concurrency=1).sample([request("one"), request("two")])
     assert next(done).text == "first"
     with pytest.raises(ConfigError):
@@ -246,12 +174,12 @@ def test_key_is_never_told_even_where_the_server_repeats_it(
 ) -> None:
     monkeypatch.setenv("LIMO_ENGINE_API_KEY", SECRET)
     caplog.set_level(logging.DEBUG)
-    server.replies = [(status, {"error": f"Incorrect API key provided: {SECRET}"})] * 5
+    server.replies = [Reply(status, {"error": f"Incorrect API key provided: {SECRET}"})] * 5
     sampler = sampler_of(server.url)
     with pytest.raises((ConfigError, TransientError)) as caught:
         texts(sampler, "q")
     told = [str(caught.value), repr(sampler), caplog.text, *(repr(body) for body in server.bodies)]
-    assert caplog.records  # httpx logs its requests
+    assert caplog.records  # asyncio logs at this level
     assert not any(SECRET in text for text in told)
 
 
