@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import zstandard
 
+from limo_curation.answers.extraction import list_boxes
 from measurements.answer_rewritings import Pair, rewritten
 
 MAX_GOLD_CHARACTERS: Final = 80  # longer gold answers are mostly prose
@@ -93,6 +94,27 @@ def judged_outputs(folder: Path, limit: int) -> list[PairSet]:
         if row["source"].startswith("skythought_") and row["gold_answer"] and row["chain"]:
             outputs.pairs.append(Pair(row["chain"], row["gold_answer"], bool(row["final_correct"]), row["source"]))
     return [each._replace(pairs=spread(each.pairs, limit)) for each in (judged, contested, outputs)]
+
+
+def unboxed_texts(folder: Path, limit: int) -> list[PairSet]:
+    """Take the boxes off solutions and outputs that have one; what the last held must then be found without it."""
+    solutions = PairSet("solutions without boxes", "what the box held", [])
+    for row in read_rows(folder, "problems"):
+        solutions.pairs.extend(unboxed(str(row["solution"] or ""), row["source"]))
+    outputs = PairSet("outputs without boxes", "what the box held", [])
+    for row in read_rows(folder, "chains"):
+        if row["source"].startswith("skythought_"):
+            outputs.pairs.extend(unboxed(str(row["chain"] or "").rpartition("<|end_of_thought|>")[2], row["source"]))
+    return [each._replace(pairs=spread(each.pairs, limit)) for each in (solutions, outputs)]
+
+
+def unboxed(text: str, kind: str) -> Iterator[Pair]:
+    """Yield the text without its boxes, with what the last one held; nothing where it has none."""
+    boxes = [box for box in list_boxes(text) if r"\boxed" not in box.held]
+    for box in reversed(boxes):
+        text = text[: box.start] + box.held + text[box.end :]
+    if boxes and r"\boxed" not in text:
+        yield Pair(text, boxes[-1].held, True, kind)
 
 
 def spread(pairs: list[Pair], limit: int) -> list[Pair]:

@@ -2,9 +2,10 @@
 
     LIMO_DATA=... python measurements/answers.py [--quick] [--json] [--show]
 
-Four origins: pairs that libraries' maintainers labelled in their test suites; pairs rewritten here from gold answers,
+Five origins: pairs that libraries' maintainers labelled in their test suites; pairs rewritten here from gold answers,
 whose labels follow from how they were made (`answer_rewritings.py`); whole solutions of models with their authors'
-labels; and answers that other machines judged, where agreement is not truth. Both graders see the same pairs in the
+labels; solutions and outputs whose boxes were taken off, where what the last one held must be found without it; and
+answers that other machines judged, where agreement is not truth. Both graders see the same pairs in the
 same run; Math-Verify runs in this process as its authors call it, ours with one worker process. Then the speed of the
 first tier alone, cold and for a column. Needs LIMO_DATA, the folder of the shared data sets.
 """
@@ -28,7 +29,7 @@ import polars as pl
 from limo_curation.answers import Comparison, Reason, Verdict, explain_many, extract_answer
 from limo_curation.answers.column import compare_column
 from limo_curation.answers.tiers import exact_tier
-from measurements.answer_pairs import PairSet, gsm8k_solutions, judged_outputs, near_misses, test_suites
+from measurements.answer_pairs import PairSet, gsm8k_solutions, judged_outputs, near_misses, test_suites, unboxed_texts
 from measurements.answer_rewritings import Pair
 
 MAX_BARE_CHARACTERS: Final = 200  # what is longer, or has a line break, is an output and not an answer
@@ -76,6 +77,7 @@ def read_sets(folder: Path, *, quick: bool) -> list[PairSet]:
         *near_misses(folder, 1_000 if quick else 12_000),
         gsm8k_solutions(folder, 1_000 if quick else 10_000),
         *judged_outputs(folder, 100 if quick else 3_000),
+        *unboxed_texts(folder, 100 if quick else 3_000),
     ]
 
 

@@ -3,6 +3,7 @@ r"""Find the answer in a last sentence that says it concludes.
     Therefore, Haley has **99** marbles.                  ->  99
     So the probability that Alice wins is 2/3.            ->  2/3
     因此，弗兰克一共有**858颗**糖果。                       ->  858
+    Thus, the number of ways is:\n\[ 2^4 = 16 \]            ->  16
     So we have to try all 3 cases to see which            ->  None (cut off in mid-sentence)
     Therefore, at least 3 of the points lie on a line.    ->  None (a bound)
 
@@ -15,11 +16,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from limo_curation.answers.statements import stated_value
+from limo_curation.answers.statements import bare, right_side, stated_value
 
 MAX_TAIL_CHARACTERS: Final = 2_000  # ours: white space and a closing remark included
 MAX_CLOSING_CHARACTERS: Final = 220
 MAX_SENTENCE_CHARACTERS: Final = 400  # ours: a longer one argues
+
+MAX_DISPLAY_CHARACTERS: Final = 220
 
 CUT_OFF: Final = "…"  # what follows is not where a sentence begins
 CLOSING: Final = re.compile(
@@ -31,6 +34,9 @@ SENTENCE_START: Final = re.compile(
     r"(?:(?<=[.!?।])|(?<=[.!?][$\"])|(?<=[.!?]\$\$)|(?<=[.!?]\*\*)|(?<=[.!?]\\[)\]]))\s+(?=[A-Z\"*$\\\u0370-\uffff])"
     r"|(?<=[。！？])(?=[\s\S])|\n"
 )
+DISPLAY: Final = re.compile(r"(?:\\\[([^\[\]]{1,200}|[^\\]{1,200})\\\]|\$\$([^$]{1,200})\$\$)\.?$")
+ROWS: Final = re.compile(r"\\\\|&|\\begin")
+CLOSED_FORMULA: Final = (r"\)", "$", "*")
 COMPLETE: Final = (".", "。", "!", "！", "।", "**", "$", r"\)", r"\]", '."')
 ENGLISH: Final = (
     r"therefore|thus|hence|so|consequently|accordingly|in conclusion|conclusion|in total|altogether|finally"
@@ -63,11 +69,17 @@ def concluded(text: str) -> str | None:
     tail = text[-MAX_TAIL_CHARACTERS:].rstrip()
     closing = CLOSING.search(tail, max(0, len(tail) - MAX_CLOSING_CHARACTERS))
     tail = tail[: closing.start()].rstrip() if closing else tail
+    display = DISPLAY.search(tail, max(0, len(tail) - MAX_DISPLAY_CHARACTERS))
+    tail = tail[: display.start()].rstrip() if display else tail
     end = tail if len(tail) <= MAX_SENTENCE_CHARACTERS else CUT_OFF + tail[-MAX_SENTENCE_CHARACTERS:]
     sentence = SENTENCE_START.split(end)[-1]
     marks = list(CONCLUDES.finditer(sentence))
     if not marks:
         return None
+    if display is not None:
+        is_open = sentence[-1] in ":：," or sentence[-1].isalnum() or sentence.endswith(CLOSED_FORMULA)
+        formula = bare(display[1] or display[2])
+        return right_side(formula) or None if is_open and ROWS.search(formula) is None else None
     conclusion = sentence[marks[-1].end() :]
     options = set(OPTION.findall(conclusion))
     if options:

@@ -20,7 +20,7 @@ DELIMITED: Final = re.compile(
     r"\$\$([^$]{1,200})\$\$|\$((?:[^$\n\\]|\\[^\n]){1,200})\$|\\\(([^\n]{1,200}?)\\\)|\\\[([\s\S]{1,200}?)\\\]"
 )
 CURRENCY: Final = re.compile(
-    r"(\\?[$€£¥]\s?[0-9][0-9,]*(?:\.[0-9]+)?)(?![0-9])(?=[.,;!?)]?(?:\s{1,3}[A-Za-z]{2}|\s{0,3}$))"
+    r"(\\?[$€£¥]\s?[0-9][0-9,]*(?:\.[0-9]+)?)(?![0-9]|\s?[A-Za-z/]{0,12}\$)(?=[.,;!?)]?(?:\s{1,3}[A-Za-z]{2}|\s{0,3}$))"
 )
 LIST_JOIN: Final = re.compile(r"[\s,;]*(?:and|or|和|或|以及|、|，)?[\s,;]*")
 PERCENT: Final = re.compile(r"\s{0,3}(?:\\?%|percent\b|pct\b)")
@@ -38,10 +38,9 @@ VERB: Final = re.compile(
     r"(?:\b(?:is|are|was|were|equals|be|equal to|becomes)\b|=|(?<![0-9])(?P<colon>[:：])|是|为|等于|共有|得到)\s*"
 )
 BOUND: Final = re.compile(
-    r"\b(?:at (?:least|most)|for (?:all|every|any)|(?:more|less|greater|fewer|larger|smaller) than|up to"
-    r"|between|cannot|can't|not|no)\b"
-    r"|至少|至多|大于|小于|超过|不"
+    r"\b(?:at (?:least|most)|(?:more|less|greater|fewer|larger|smaller) than|up to|between)\b|至少|至多|大于|小于|超过"
 )
+NEGATION: Final = re.compile(r"\b(?:for (?:all|every|any)|cannot|can't|not|no)\b|不")
 SHORT_MATH: Final = re.compile(r"[-+(\[{]{0,2}(?:[0-9A-Za-z.,/^()\[\]{}+*π√∞ -]|\\[A-Za-z]){1,120}")
 
 
@@ -56,10 +55,10 @@ def stated_value(sentence: str) -> str | None:
     if len(bold) == 1:
         return value_at_start(bold[0])
     sentence = sentence.replace("**", "")
-    if BOUND.search(sentence):
-        return None
     outside = DELIMITED.sub("", sentence)
     verbs = list(VERB.finditer(masked(sentence)))
+    if NEGATION.search(sentence) or BOUND.search(sentence, verbs[-1].end() if verbs else 0):
+        return None
     if verbs and verbs[-1]["colon"] and re.search("[0-9]", sentence[: verbs[-1].start()]):
         return None  # "there are 3 such numbers: 2, 4 and 8"
     behind = value_at_start(sentence[verbs[-1].end() :]) if verbs else None

@@ -179,6 +179,9 @@ def test_last_phrase_with_an_answer_behind_it_counts() -> None:
         ("Thus, the speed is 12π inches per second.", None),
         ("Thus, $V = 4 \\times 30 = 120$.", "120"),
         ("Therefore, he pays $7.78 for it.", "7.78"),
+        ("Thus, the number of all ways that take more than 3 steps is:\n\\[\n2^4 = 16\n\\]", "16"),
+        ("Therefore, the roots are\n$$x = 1, 2$$", "x = 1, 2"),
+        ("Thus, the first number that is greater than 125 is 129.", "129"),
         ("a very long sentence " * 40 + "$y = 6$ So, the pair is $(7, 6)$.", "(7, 6)"),
         ("So it rises by 100%. I hope it is correct.", "100%"),
         ("We find that $x < 3$.", "x < 3"),
@@ -209,6 +212,8 @@ def test_last_sentence_that_concludes_counts(text: str, answer: str | None) -> N
         "Therefore, x is 5. It remains to check the other side.",  # not the last sentence
         "Therefore, the line from $A$ to $B_2$ is longer.",
         "He ate 3 apples.",
+        "Thus, this holds. \n\\[ x = 3 \\]",
+        "Therefore, x cannot be 5.",
         "So it is a square.",
         "Therefore, 3 of the 8 pens are red.",
         "Therefore, it takes place at 8:00 am.",
