@@ -18,10 +18,13 @@ import signal
 import sys
 from typing import Any, Final
 
+from limo_curation.answers.bounds import is_within_bounds
 from limo_curation.answers.expressions import Expression, parse_expression
 from limo_curation.answers.verdicts import Comparison, Reason, different, equal, undecided
 
 MEMORY_LIMIT_BYTES: Final = 1 << 30  # ours
+# loads sympy and Math-Verify before the first deadline
+WARMING_UP: Final = (("x", "y"), (r"\sin^{2} x+\cos^{2} x", "1"))
 NUM_DIGITS: Final = 60
 NUM_POINTS: Final = 4
 TOLERANCE: Final = 1e-40  # of the larger value; two numbers below it are not told apart
@@ -31,16 +34,23 @@ MAX_SIZE: Final = 1e20  # above this, 2^2024 pi + 1 and 2^2024 pi would agree
 def serve() -> None:
     """Answer questions from standard input until it closes."""
     limit_memory()
-    compare_expressions("x", "y")  # loads sympy before the first deadline starts
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which may survive it
+    for deadline in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(deadline, signal.SIG_DFL)  # a parent may have it ignored
+    for left, right in WARMING_UP:
+        compare_within_bounds(left, right)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a library prints must not end up among the answers
     answers.write(b"ready\n")
     for line in sys.stdin.buffer:
         question = json.loads(line)
-        # the default action of SIGALRM ends the process, even if the parent is gone and can't kill it any more
-        signal.alarm(math.ceil(question["timeout_seconds"]) + 1)
-        verdicts = [compare_expressions(left, right) for left, right in question["pairs"]]
+        # the default action of both signals ends the process: by its own time, which other processes' load does not
+        # change, and by the clock, if the parent is gone and can't kill it any more
+        signal.setitimer(signal.ITIMER_PROF, question["cpu_seconds"])
+        signal.alarm(math.ceil(question["wall_seconds"]) + 1)
+        verdicts = [compare_within_bounds(left, right) for left, right in question["pairs"]]
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         answers.write(json.dumps(verdicts).encode() + b"\n")
 
 
@@ -50,6 +60,18 @@ def limit_memory() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+
+
+def compare_within_bounds(left_text: str, right_text: str) -> Comparison:
+    """Compare two expressions or relations where their cost is bounded, alike on every run."""
+    from sympy.core.random import seed  # pyright: ignore[reportUnknownVariableType]
+
+    for side in (*RELATION_SIGN.split(left_text), *RELATION_SIGN.split(right_text)):
+        expression = parse_expression(side.strip())
+        if expression is not None and not is_within_bounds(expression):
+            return undecided(Reason.TOO_LONG)
+    seed(0)  # some proofs try random values
+    return compare_expressions(left_text, right_text)
 
 
 def compare_expressions(left_text: str, right_text: str) -> Comparison:
@@ -86,10 +108,14 @@ def compare_complex(left: Any, right: Any) -> Comparison:
 
 def are_identical(left: Any, right: Any) -> bool:
     """Return whether two expressions that agree at some points are the same, by expansion or by Math-Verify."""
+    import sympy
     from math_verify import verify
 
+    algebra: Any = sympy
     prove: Any = verify
-    return bool((left - right).expand() == 0) or bool(prove(left, right, strict=True, timeout_seconds=None))
+    difference = left - right
+    is_zero = difference.expand() == 0 or difference.rewrite(algebra.exp).expand() == 0
+    return bool(is_zero) or bool(prove(left, right, strict=True, timeout_seconds=None))
 
 
 def has_letter_e(expression: Expression) -> bool:

@@ -1,8 +1,15 @@
 """Compare expressions in worker processes that can be killed.
 
-The text of an answer is hostile input: a tower of powers can take a process's time and memory for hours. So each worker
-has a memory limit, each question a deadline, and a worker that misses it is killed and replaced; what can't be answered
-is undecided. A worker is a fresh interpreter on two pipes rather than a multiprocessing pool, whose workers import the
+The text of an answer is hostile input: a tower of powers can take a process's time and memory for hours. So what goes
+to sympy is bounded first (`bounds.py`), each worker has a memory limit, and each question a deadline; a worker that
+misses it is killed and replaced; what can't be answered is undecided.
+
+Half of the deadline is the worker's own processor time, the whole is the clock's, so that a verdict depends on the load
+of a machine only where that more than doubles a question's time; on its speed it depends where a proof takes seconds
+(of 4,770 questions that real answers led to, the slowest took 0.2 s). Everything else is the same on every run: hashes
+and random values in a worker are fixed.
+
+A worker is a fresh interpreter on two pipes rather than a multiprocessing pool, whose workers import the
 caller's main module first: with a script without a main guard they all die (seen with pebble), and each call pays for
 new ones. Here idle workers wait for the next call, and end with their parent: their input closes.
 """
@@ -29,6 +36,7 @@ from limo_curation.errors import StageError, TransientError
 
 LeafPair = tuple[str, str]
 
+CPU_SHARE: Final = 0.5  # ours: of the deadline
 START_SECONDS: Final = 60.0  # importing sympy on a busy machine
 COMMAND: Final = f"from {symbolic.__name__} import serve; serve()"
 PACKAGE_ROOT: Final = str(Path(__file__).resolve().parents[2])
@@ -42,7 +50,7 @@ def compare_leaves(
     Args:
         questions: the pairs of one answer each; they share one deadline.
         num_workers: processes at work at the same time.
-        timeout_seconds: wall time for one question.
+        timeout_seconds: wall time for one question; half of it is its worker's processor time.
 
     Returns:
         For each question, one comparison per pair; all undecided where the worker was killed or crashed.
@@ -88,7 +96,8 @@ class Worker:
     def ask(self, pairs: Sequence[LeafPair], timeout_seconds: float) -> list[Comparison]:
         """Return one comparison per pair."""
         process = self._running()
-        question = json.dumps({"pairs": pairs, "timeout_seconds": timeout_seconds}).encode() + b"\n"
+        limits = {"cpu_seconds": timeout_seconds * CPU_SHARE, "wall_seconds": timeout_seconds}
+        question = json.dumps({"pairs": pairs, **limits}).encode() + b"\n"
         try:
             write_all(process, question)
         except BrokenPipeError:
@@ -130,7 +139,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0"},
         )
         if read_line(self._process, START_SECONDS) is None:
             self.stop()
@@ -173,6 +182,7 @@ def pipe_of(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 idle_workers: list[Worker] = []
+lent_workers: set[Worker] = set()
 idle_lock = threading.Lock()
 
 
@@ -181,11 +191,14 @@ def borrowed_worker() -> Generator[Worker]:
     """Lend an idle worker, or a new one."""
     with idle_lock:
         worker = idle_workers.pop() if idle_workers else Worker()
+        lent_workers.add(worker)
     try:
         yield worker
     except BaseException:
         worker.stop()  # it may still be writing the answer to a question that nobody waits for
         raise
+    finally:
+        lent_workers.discard(worker)
     with idle_lock:
         idle_workers.append(worker)
 
@@ -199,12 +212,13 @@ def stop_idle_workers() -> None:
 
 
 def forget_workers() -> None:
-    """Drop the parent's workers in a forked child; the parent's lock may be held there for good."""
+    """Drop the parent's workers in a forked child, which would keep them alive; its lock may be held there for good."""
     global idle_lock
     idle_lock = threading.Lock()
-    for worker in idle_workers:
+    for worker in (*idle_workers, *lent_workers):
         worker.forget()
     idle_workers.clear()
+    lent_workers.clear()
 
 
 os.register_at_fork(after_in_child=forget_workers)
