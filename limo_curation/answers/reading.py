@@ -55,9 +55,9 @@ def read(text: str, depth: int = 0) -> Reading:
         or read_several(text, depth)
         or read_relation(text, depth)
         or read_union(text, depth)
+        or read_plus_minus(text, depth)
         or read_brackets(text, depth)
         or read_ratio(text, depth)
-        or read_plus_minus(text)
     )
     return found or read_scalar(text)
 
@@ -110,7 +110,8 @@ def names_of(several: Reading) -> list[str]:
 
 def read_items(kind: str, parts: list[str], depth: int) -> Reading:
     """Read the parts of a list, a tuple or a set; one part that is not understood makes the whole opaque."""
-    items = tuple(item for part in parts for item in spread(read(part, depth + 1)))
+    readings = (read(part, depth + 1) for part in parts)
+    items = tuple(item for found in readings for item in (spread(found) if kind in (LIST, SET) else (found,)))
     is_clear = all(map(is_understood, items)) and not any(re.fullmatch("0[0-9]+", part) for part in parts)
     return Reading(kind if is_clear else OPAQUE, ",".join(parts), items)
 
@@ -297,6 +298,7 @@ def sided(kind: str, sign: str, parts: tuple[str, ...]) -> Reading | None:
 # -- sentences and signs -----------------------------------------------------------------------------------------------
 
 SENTENCE: Final = re.compile(r"(?:(?<=[A-Za-z0-9)}]) (?:is|are|equals) |是|为|等于)")
+BETWEEN_DIGITS: Final = re.compile(r"(?<=[0-9])\\pm ?(?=[0-9])")
 NEGATION: Final = re.compile(r"\b(?:not|no|never|cannot)\b|n't|不|没|非")
 
 
@@ -311,9 +313,10 @@ def read_sentence(text: str, depth: int) -> Reading | None:
     return value._replace(text=text, name=subject, equation="") if is_answer and not value.leaf.isalpha() else None
 
 
-def read_plus_minus(text: str) -> Reading | None:
-    r"""Read the two values of `1 \pm \sqrt{2}`; None where there is no such sign, or more than one."""
-    if text.count(r"\pm") != 1:
+def read_plus_minus(text: str, depth: int) -> Reading | None:
+    r"""Read both values of `1 \pm \sqrt{2}`, or both tuples of `(1, \pm 2)`; None without just one such sign."""
+    if text.count(r"\pm") != 1 or text[0] == OPEN_SET:
         return None
-    both = [text.replace(r"\pm", sign).removeprefix("+").replace("+ ", "+").replace("- ", "-") for sign in "+-"]
-    return read_items(LIST, both, MAX_DEPTH - 1)._replace(text=text)
+    unranged = BETWEEN_DIGITS.sub(r"\\pm 1*", text)  # 2-3 would be taken for a range
+    both = [unranged.replace(r"\pm", sign).removeprefix("+").replace("+ ", "+").replace("- ", "-") for sign in "+-"]
+    return read_items(LIST, both, depth)._replace(text=text)

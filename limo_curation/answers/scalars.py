@@ -128,7 +128,8 @@ def compare_values(left: Reading, right: Reading, rules: Rules) -> Comparison:
 def compare_infinities(left: Reading, right: Reading) -> Comparison:
     """Compare two values of which one is infinite."""
     signs = [INFINITIES.get(side.leaf) for side in (left, right)]
-    if any(sign is None and side.value is None for sign, side in zip(signs, (left, right), strict=True)):
+    is_finite = [side.value is not None or side.is_symbolic for side in (left, right)]
+    if any(sign is None and not known for sign, known in zip(signs, is_finite, strict=True)):
         return undecided(Reason.NOT_UNDERSTOOD)
     return equal(Reason.SAME_TEXT) if signs[0] == signs[1] else different(Reason.OTHER_NUMBER)
 

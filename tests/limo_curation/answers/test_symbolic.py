@@ -33,10 +33,20 @@ EQUAL = [
     ("-34x-45y+20z-100=0", "34x+45y-20z+100=0"),
     ("-x>-1", "x<1"),
     ("90°", r"\frac{\pi}{2}"),
+    (r"\frac{1}{a}\sinh(at)", r"\frac{1}{2a}(\exp{a*t}-\exp{-a*t})"),
+    (r"\frac{1}{3\sqrt[3]{x}^2}", r"\frac{1}{3x^{2/3}}"),
+    ("f(x)=x+1", "f(n)=1+n"),
+    (r"\log_2 8", "3"),
+    (r"\frac{\log 8}{\log 2}", "3"),
+    (r"\sqrt{-4}", "2i"),
+    ("2x-y+1>0", "y<2x+1"),
 ]
 DIFFERENT = [
     (r"\sqrt{8}", r"2\sqrt{3}"),
     ("2x", "x^2"),
+    ("2x+4y=3", "2x+4y=5"),
+    ("x<2y", "x>2y"),
+    ("1+i", "1-i"),
     ("6(1)", "7"),
     ("3-4i", "3+4i"),
     ("2^{2024}+1", "2^{2024}-1"),
@@ -54,6 +64,11 @@ UNDECIDED = [
     (r"2\frac{1}{3}\pi", r"\frac{2}{3}\pi"),
     ("even", "neve"),
     (r"\sqrt{x^2}", "x"),
+    (r"\log 100", "2"),  # 2 to the base 10 only
+    ("x^2-2x+1=0", "x=1"),  # the same solution, another equation
+    ("x^2+x=0", "x^2-x=0"),
+    ("2e", "5.5"),  # Euler's number, or a letter
+    (r"\lfloor x\rfloor", r"\lfloor x+1\rfloor"),
 ]
 HOSTILE = [
     "9^{9^{9^{9^{9}}}}",
