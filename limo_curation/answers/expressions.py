@@ -106,14 +106,17 @@ class Parser:
         return lexeme
 
     def _sum(self) -> Expression:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise UnclearError("depth")
+        self._go_deeper()
         terms = [self._signed()]
         while self._peek() in ("+", "-"):
             terms.append(self._signed())
         self._depth -= 1
         return terms[0] if len(terms) == 1 else folded("+", *terms)
+
+    def _go_deeper(self) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise UnclearError("depth")
 
     def _signed(self) -> Expression:
         sign = self._take() if self._peek() in ("+", "-") else "+"
@@ -252,7 +255,9 @@ class Parser:
             power = self._exponent()
             if power.value is None or power.value <= 0:  # sin^{-1} is the inverse for some, the reciprocal for others
                 raise UnclearError(name)
+        self._go_deeper()
         argument = self._argument()
+        self._depth -= 1
         if self._peek() in ("^", "!", "/") or (self._starts_factor(self._peek()) and not self._starts_function()):
             raise UnclearError(name)
         value = folded(name, argument) if base is None else folded("log", argument, base)
