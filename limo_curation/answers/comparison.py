@@ -27,6 +27,7 @@ from limo_curation.answers.leaves import (
     Reading,
 )
 from limo_curation.answers.numbers import rational
+from limo_curation.answers.point_sets import compare_point_sets
 from limo_curation.answers.policy import DEFAULT_POLICY, AnswerPolicy
 from limo_curation.answers.reading import names_of, read
 from limo_curation.answers.relations import FUNCTION_NAME
@@ -78,6 +79,9 @@ def compare_by_kind(left: Reading, right: Reading, rules: Rules) -> Comparison:
         return compare_bases(left, right)
     if RATIO in kinds:
         return compare_ratios(left, right, rules)
+    as_sets = compare_point_sets(left, right)
+    if as_sets is not None:
+        return as_sets
     if kinds == {UNION}:  # (0,1)∪{1} is (0,1], so only equal pieces say something
         return only(Verdict.EQUAL, match_items(left.items, right.items, rules))
     if kinds == {UNEQUAL}:

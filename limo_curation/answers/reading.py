@@ -18,6 +18,7 @@ from limo_curation.answers.brackets import is_balanced, side_by_side, split_top
 from limo_curation.answers.expressions import parse_expression
 from limo_curation.answers.leaves import (
     CHOICE,
+    DIFFERENCE,
     EQUATION,
     INFINITIES,
     INTERVALS,
@@ -128,21 +129,24 @@ def is_understood(item: Reading) -> bool:
 
 
 MATRIX: Final = re.compile(
-    r"[\[(]?\\begin\{([bp]?matrix|smallmatrix|array)\}(?:\{[lcr|]{1,20}\})?(?P<body>.*)\\end\{\1\}[\])]?"
+    r"(?P<factor>[^&]{0,60}?)[\[(]?\\begin\{([bp]?matrix|smallmatrix|array)\}(?:\{[lcr|]{1,20}\})?(?P<body>.*)\\end\{\2\}[\])]?"
 )
 
 
 def read_matrix(text: str, depth: int) -> Reading | None:
-    """Read a matrix by rows; its kind carries its shape. None where there is none."""
+    """Read a matrix by rows, perhaps with a factor in front; its kind carries its shape. None where there is none."""
     matrix = MATRIX.fullmatch(text) if "\\begin" in text else None
     if matrix is None:
         return None
-    body = matrix["body"]
+    body, factor = matrix["body"], matrix["factor"]
     rows = [row.split("&") for row in body.strip(ROW_END + " ").split(ROW_END)]
-    if len({len(row) for row in rows}) != 1 or r"\begin" in body:
+    is_scaled = factor not in ("", "-")
+    if len({len(row) for row in rows}) != 1 or r"\begin" in body or (is_scaled and parse_expression(factor) is None):
         return Reading(OPAQUE, text)
-    kind = f"matrix {len(rows)}x{len(rows[0])}"
-    return read_items(kind, [cell.strip() for row in rows for cell in row], depth)._replace(text=text)
+    cells = [cell.strip() for row in rows for cell in row]
+    if factor:
+        cells = [f"({factor}1)\\cdot({cell})" if factor == "-" else f"({factor})\\cdot({cell})" for cell in cells]
+    return read_items(f"matrix {len(rows)}x{len(rows[0])}", cells, depth)._replace(text=text)
 
 
 CHOICE_TEXT: Final = re.compile(
@@ -161,9 +165,12 @@ def read_choice(text: str, depth: int) -> Reading | None:
 
 
 def read_union(text: str, depth: int) -> Reading | None:
-    """Read a union of sets; None where there is none."""
-    parts = split_top(text.replace(r"\cup", "∪"), "∪") if r"\cup" in text else []
-    return read_items(UNION, parts, depth)._replace(text=text) if len(parts) > 1 else None
+    """Read a union of sets, or a set without some of its elements; None where there is none."""
+    for kind, sign in ((UNION, r"\cup"), (DIFFERENCE, r"\setminus")):
+        parts = split_top(text.replace(sign, "∪"), "∪") if sign in text else []
+        if len(parts) > 1:
+            return read_items(kind, parts, depth)._replace(text=text)
+    return None
 
 
 def read_brackets(text: str, depth: int) -> Reading | None:

@@ -1,7 +1,9 @@
 """Verdicts and the reasons for them, and how those of parts add up to that of a whole.
 
-    7 and 7.0                   ->  equal, same_number        0.5 and 50%            ->  undecided, percent
-    (0,1] and [0,1]             ->  different, bracket        1/3 and 0.333          ->  undecided, rounded
+    7 and 7.0           ->  equal, same_number        0.5 and 50%       ->  undecided, percent
+    (0,1] and [0,1]     ->  different, bracket        1/3 and 0.333     ->  undecided, rounded
+
+UNDECIDED is never read as either of the others.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ EXACTLY_EQUAL = [
     ("101_2", "101_{2}"),
     (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{bmatrix} 1 & 2 \\ 3 & 4.0 \end{bmatrix}"),
     (r"\begin{bmatrix}1\\2\\\end{bmatrix}", r"\left[\begin{array}{c}1\\2\end{array}\right]"),
+    (r"\frac{1}{2}\begin{pmatrix}2\\4\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}"),
     ("3+5", "8"),
     ("2^{2024}+1", "1+2^{2024}"),
     (r"x = 5+5+1 = 11", "11"),
