@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from limo_curation.answers.policy import AnswerPolicy
 from limo_curation.catalogue import NamedChains
 from limo_curation.problem_config import (
     DecontaminationConfig,
@@ -122,10 +123,20 @@ class GenerationConfig(StageConfig):
 
 
 class VerificationConfig(StageConfig):
-    """A chain stays only if its final answer equals the gold answer."""
+    """A chain stays only if its final answer equals the gold answer, its steps hold and it reads as one text."""
 
     keep_undecided: bool = False
     """Keep chains whose answer could not be compared (flagged in `verdict`)."""
+    policy: AnswerPolicy = AnswerPolicy()
+    """What counts as the same answer, where the mathematics alone does not say."""
+    max_failed_claims: Annotated[int, Field(ge=0)] | None = 0
+    """Equations that are false and that the chain does not correct itself (ours); None: steps drop nothing."""
+    max_repetition: Annotated[float, Field(gt=1)] | None = 8.0
+    """Bytes for each compressed byte, above which a chain loops (ours: correct ones stay below 5); None: off."""
+    max_language_share: Fraction | None = 0.15
+    """Share of the rarer script, Han or Latin, among the words of prose (ours); None: off."""
+    min_reasoning_characters: Annotated[int, Field(ge=0)] = 5
+    """Characters beside the answer and what announces it, below which a chain only names one (ours); 0: off."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Deadline of one symbolic comparison (ours)."""
     num_workers: Count = 2

@@ -157,6 +157,9 @@ VERIFIED_CHAINS: Final = CHAINS.extend(
     "VERIFIED_CHAINS",
     predicted_answer=Column(pl.String, "the final answer found in the chain"),
     verdict=Column(pl.String, "equal or undecided (a different answer is dropped)"),
+    num_claims_held=Column(pl.Int64, "equations of the chain that were checked and hold"),
+    num_claims_failed=Column(pl.Int64, "equations that are false and that the chain does not correct"),
+    num_claims_corrected=Column(pl.Int64, "false equations that the chain takes back itself"),
 )
 
 JUDGED_CHAINS: Final = VERIFIED_CHAINS.extend(

@@ -17,6 +17,9 @@ PERSUASIVE_BUT_WRONG = (
 )
 
 
+REASONS = "First I add both distances, then I divide their sum by the pace: "
+
+
 def chains(*rows: Mapping[str, Any]) -> pl.DataFrame:
     complete = [
         {"chain_id": f"c{index}", "problem_id": f"p{index}", "answer": "204", "finish_reason": "stop", **row}
@@ -28,7 +31,7 @@ def chains(*rows: Mapping[str, Any]) -> pl.DataFrame:
 
 
 def test_right_chain_is_kept_with_its_answer() -> None:
-    result = verify_chains(chains({"chain": r"so \boxed{204.0}"}), config=VerificationConfig())
+    result = verify_chains(chains({"chain": REASONS + r"\boxed{204.0}"}), config=VerificationConfig())
     assert result.kept.schema == VERIFIED_CHAINS.schema
     assert result.kept.select("predicted_answer", "verdict").row(0) == ("204.0", "equal")
     assert result.dropped.height == 0
@@ -55,7 +58,7 @@ def test_every_other_chain_is_dropped_with_its_reason(row: dict[str, Any], reaso
 
 
 def test_undecided_chain_stays_where_asked_for_but_a_missing_answer_does_not() -> None:
-    frame = chains({"chain": r"\boxed{204\%}"}, {"chain": "no answer"}, {"chain": r"\boxed{5}"})
+    frame = chains({"chain": REASONS + r"\boxed{204\%}"}, {"chain": "no answer"}, {"chain": r"\boxed{5}"})
     result = verify_chains(frame, config=VerificationConfig(keep_undecided=True))
     assert result.kept["verdict"].to_list() == ["undecided"]
     assert result.dropped["drop_reason"].to_list() == ["no_final_answer", "wrong_answer"]
@@ -67,7 +70,7 @@ def test_evidence_of_an_endless_answer_stays_short() -> None:
 
 
 def test_no_row_is_lost_and_the_input_is_untouched() -> None:
-    frame = chains(*({"chain": rf"\boxed{{{n}}}"} for n in (203, 204, 205)), {"chain": ""})
+    frame = chains(*({"chain": REASONS + rf"\boxed{{{n}}}"} for n in (203, 204, 205)), {"chain": ""})
     before = frame.clone()
     result = verify_chains(frame, config=VerificationConfig())
     assert frame.equals(before)
