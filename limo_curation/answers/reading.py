@@ -34,7 +34,7 @@ from limo_curation.answers.leaves import (
     read_scalar,
 )
 from limo_curation.answers.normalisation import CLOSE_SET, OPEN_SET, ROW_END
-from limo_curation.answers.numbers import rational
+from limo_curation.answers.numbers import THOUSANDS, rational
 from limo_curation.answers.relations import LETTER, RELATION, VARIABLE, Relation, split_relation
 
 MAX_DEPTH: Final = 8  # ours: brackets in brackets in an answer
@@ -91,6 +91,9 @@ def read_several(text: str, depth: int) -> Reading | None:
         return None
     alternatives = split_top(ALTERNATIVE.sub(";", text), ";")
     if len(alternatives) == 1:
+        before, sign, after = text.rpartition("=")
+        if sign and "," not in before and THOUSANDS.fullmatch(after.strip()):  # `x = 12,500`
+            return None
         parts = side_by_side(text) or split_top(CONJUNCTION.sub(",", text), ",")
         return read_items(LIST, parts, depth)._replace(text=text) if len(parts) > 1 else None
     found = read_items(LIST, alternatives, depth)
