@@ -81,8 +81,8 @@ class VllmConfig(Section):
         return self.served_name or self.model
 
     @property
-    def gpus_per_replica(self) -> int:
-        """How many GPUs one server uses."""
+    def num_engines(self) -> int:
+        """How many workers, each on a GPU of its own, one server has."""
         return self.tensor_parallel_size * self.data_parallel_size
 
     def interpreter(self) -> Path:

@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
     folder: Path
     delay: float
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: the real one is told not to log requests."""
 
     def do_GET(self) -> None:

@@ -29,7 +29,7 @@ VLLM_KEY: Final = "VLLM_API_KEY"
 def server_command(config: VllmConfig, *, device: Device, port: int) -> list[str]:
     """Return the command line of one replica; there is no secret in it."""
     folder = model_folder(config.model)
-    name, _, revision = (str(folder), "", "") if folder else config.model.partition("@")
+    name, _, revision = (str(folder.resolve()), "", "") if folder else config.model.partition("@")
     structured = {"backend": config.structured_outputs_backend, "disable_any_whitespace": True}
     arguments: dict[str, str | int | float | None] = {
         "model": name,
@@ -57,8 +57,8 @@ def server_command(config: VllmConfig, *, device: Device, port: int) -> list[str
     else:
         arguments["kv-cache-memory-bytes"] = config.kv_cache_memory_bytes or CPU_CACHE_BYTES
         flags.append("--enforce-eager")  # compiling takes longer than a small model has work
-        if config.tensor_parallel_size == config.data_parallel_size == 1:
-            arguments["distributed-executor-backend"] = "uni"  # in the engine's process: one process less
+        if config.num_engines == 1:
+            arguments["distributed-executor-backend"] = "uni"  # the model in the engine's process: a third less memory
     written = [f"--{name}={value}" for name, value in arguments.items() if value is not None]
     return [str(config.interpreter()), "-m", MODULE, *written, *flags, *config.extra_arguments]
 
@@ -86,6 +86,8 @@ def server_environment(
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     else:
         environment["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"  # else every replica takes the same cores
+        if config.num_engines == 1:
+            environment["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # else "uni" is not obeyed
         # half of the cores: servers and clients need some too, and threads that outnumber cores wait for each other
         num_threads = max(1, (os.cpu_count() or 1) // 2 // config.replicas)
         environment.setdefault("OMP_NUM_THREADS", str(num_threads))
@@ -100,10 +102,10 @@ def device_of(config: VllmConfig, gpus: tuple[str, ...]) -> Device:
     """
     if config.device == "cpu" or (config.device == "auto" and not gpus):
         return "cpu"
-    needed = config.replicas * config.gpus_per_replica
+    needed = config.replicas * config.num_engines
     if needed > len(gpus):
         raise ConfigError(
-            f"{config.replicas} replicas of {config.model} on {config.gpus_per_replica} GPUs each need {needed}, "
+            f"{config.replicas} replicas of {config.model} on {config.num_engines} GPUs each need {needed}, "
             f"and {len(gpus)} are visible: lower replicas or the parallel sizes"
         )
     return "gpu"

@@ -125,7 +125,7 @@ class VllmServers:
                 environment=server_environment(
                     config,
                     device=device,
-                    gpus=gpus[index * config.gpus_per_replica :][: config.gpus_per_replica],
+                    gpus=gpus[index * config.num_engines :][: config.num_engines],
                     inherited=inherited,
                 ),
                 log=self.log_folder / f"replica-{index}.log",

@@ -11,8 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +25,9 @@ from limo_curation.sampling.vllm_server import VllmServers, choose_ports, is_hea
 from limo_curation.vllm_config import VllmConfig
 from tests.counting_engine import request
 from tests.fake_vllm_server import fake_engine
+from tests.processes import command_lines, is_running, wait_until
 
 SECRET = "key-that-nobody-may-read"
-PATIENCE_SECONDS = 20.0  # the machine may be busy
 
 if not sys.platform.startswith("linux"):
     pytest.skip("engines are started on Linux only", allow_module_level=True)
@@ -58,22 +56,8 @@ def processes(folder: Path) -> list[int]:
     return [int(line) for line in file.read_text().split()] if file.exists() else []
 
 
-def is_running(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 def running(folder: Path) -> list[int]:
     return [process for process in processes(folder) if is_running(process)]
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < give_up_at, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def sampler_of(servers: VllmServers) -> EndpointSampler:
@@ -247,12 +231,7 @@ def test_key_reaches_the_server_and_stands_in_no_command_line_log_or_error(
     caplog.set_level(logging.DEBUG)
     with servers_of(tmp_path) as servers:
         assert [done.text for done in sampler_of(servers).sample([request("why?")])] == ["WHY?"]
-        for process in (path for path in Path("/proc").glob("[0-9]*/cmdline")):
-            try:
-                command = process.read_bytes()
-            except OSError:
-                continue
-            assert SECRET.encode() not in command
+        assert not [command for command in command_lines() if SECRET in command]
         monkeypatch.delenv("LIMO_ENGINE_API_KEY")
         with pytest.raises(ConfigError, match="401"):
             list(sampler_of(servers).sample([request("why?")]))
