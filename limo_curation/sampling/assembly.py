@@ -22,7 +22,7 @@ def assemble_sampler(config: RunConfig, store: Store) -> tuple[CachedSampler, Me
     if not any(samples):
         return None, None
     metered = MeteredSampler(engine_of(config.engine), max_total_tokens=config.engine.max_total_tokens)
-    return CachedSampler(metered, store, chunk_size=config.engine.batch_size), metered
+    return CachedSampler(metered, store), metered
 
 
 def engine_of(config: EngineConfig) -> Sampler:

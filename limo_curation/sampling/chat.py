@@ -141,8 +141,8 @@ def count_of(value: Any) -> int:
 
 def mean_logprob_of(choice: Any) -> float | None:
     """Return the mean log-probability of a choice's tokens; None where the server tells none."""
-    logprobs = cast("dict[str, Any]", choice.get("logprobs") or {})
-    listed = cast("list[dict[str, Any]]", logprobs.get("content") or [])
+    logprobs = choice.get("logprobs")
+    listed = cast("list[Any]", logprobs["content"] or []) if logprobs else []
     values = [float(token["logprob"]) for token in listed]
     return sum(values) / len(values) if values else None
 

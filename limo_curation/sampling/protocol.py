@@ -100,9 +100,9 @@ class StreamingSampler(Sampler, Protocol):
         ...
 
 
-def as_they_finish(engine: Sampler, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+def as_they_finish(engine: Sampler, requests: Iterable[SampleRequest]) -> Generator[Completion]:
     """Yield one completion for each request, as early as the engine can."""
-    return engine.stream(requests) if isinstance(engine, StreamingSampler) else engine.sample(requests)
+    return closable(engine.stream(requests) if isinstance(engine, StreamingSampler) else engine.sample(requests))
 
 
 def closable(completions: Iterator[Completion]) -> Generator[Completion]:

@@ -1,0 +1,260 @@
+"""Which chunk of the request cache holds which key, without reading the chunks.
+
+    <folder>/<digest>.parquet        chunks
+    <folder>/index/<digest>.index    sorted prefixes of the keys of many chunks, with the chunk of each: 12 bytes a key
+
+A run is a sorted array of prefixes (the first 8 bytes of a key), and is looked up by binary search. Each new chunk is
+a run of its own; 32 of them are merged into a file, and with it the older files that are no larger than twice that
+one, so a hundred million keys need some ten files, and a key is written again some five times. The files are mapped
+into memory where they are local. Small chunks (a call's last seconds, a round of few requests) are put together into
+larger ones first.
+
+The index only says where to look: a key is compared whole, in a chunk that is whole. A file of it that is damaged or
+gone costs reading, or sampling again, and never gives a wrong completion.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from limo_curation.files import Files
+from limo_curation.sampling.chunks import (
+    SUFFIX,
+    Cached,
+    Prefixes,
+    Written,
+    prefixes_of,
+    read_chunk,
+    read_prefixes,
+    whole_chunk,
+    write_chunk,
+    write_file,
+)
+
+SMALL_BYTES: Final = 2**20  # ours, as the three below
+MAX_SMALL_CHUNKS: Final = 32
+MAX_OWN_RUNS: Final = 32
+MAX_JOINED_KEYS: Final = 2**24
+"""No file of more keys is written anew: joining takes some 60 bytes of memory a key."""
+INDEX_SUFFIX: Final = ".index"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Sorted prefixes, and where each of them stands."""
+
+    chunks: tuple[str, ...]
+    prefixes: Prefixes
+    numbers: npt.NDArray[np.uint32]
+    """For each prefix the place of its chunk in `chunks`."""
+    file: str | None = None
+    """The file that holds the run; None for a chunk of its own."""
+    num_bytes: int = 0
+    """Size of that one chunk."""
+
+    def find(self, prefixes: Prefixes) -> list[tuple[int, str]]:
+        """Return, for the places of the prefixes that are here, the chunks that may hold their keys."""
+        first = np.searchsorted(self.prefixes, prefixes, "left")
+        last = np.searchsorted(self.prefixes, prefixes, "right")
+        return [
+            (int(place), self.chunks[self.numbers[row]])
+            for place in np.flatnonzero(last > first)
+            for row in range(first[place], last[place])
+            if self.numbers[row] < len(self.chunks)
+        ]
+
+
+class ChunkIndex:
+    """The chunks of one folder, as far as this process has seen them. Threads may share it."""
+
+    def __init__(self, files: Files, folder: str) -> None:
+        self.files = files
+        self.folder = folder
+        self._runs: list[Run] = []
+        self._lock = threading.Lock()
+
+    def find(self, keys: Collection[bytes]) -> dict[bytes, Cached]:
+        """Return those of the completions that are in the cache.
+
+        What is known is looked up first; the folder is listed only for what is missing, which would be paid for.
+        """
+        with self._lock:
+            known = list(self._runs)
+        found = self._read(keys, known)
+        missing = [key for key in keys if key not in found]
+        if missing:
+            with self._lock:
+                self._refresh()
+                self._tidy()
+                known = list(self._runs)  # another thread may have joined chunks that were known before
+            found |= self._read(missing, known)
+        return found
+
+    def record(self, frame: pl.DataFrame) -> None:
+        """Write a chunk, and know it from now on.
+
+        Raises:
+            ConfigError: the disk is full.
+        """
+        written = write_chunk(self.files, self.folder, frame)
+        with self._lock:
+            self._know(written)
+            self._tidy()
+
+    def _read(self, keys: Collection[bytes], runs: Iterable[Run]) -> dict[bytes, Cached]:
+        wanted = list(keys)
+        prefixes = prefixes_of(wanted)
+        by_chunk: dict[str, set[bytes]] = {}
+        for run in runs:
+            for place, chunk in run.find(prefixes):
+                by_chunk.setdefault(chunk, set()).add(wanted[place])
+        found: dict[bytes, Cached] = {}
+        for chunk, of_chunk in by_chunk.items():
+            found |= read_chunk(self.files, self.folder, chunk, of_chunk)
+        return found
+
+    def _refresh(self) -> None:
+        """Take notice of what others wrote."""
+        known_files = {run.file for run in self._runs}
+        new = [
+            run
+            for name in self.files.list(f"{self.folder}/index")
+            if name.endswith(INDEX_SUFFIX) and name not in known_files
+            if (run := read_run(self.files, f"{self.folder}/index", name)) is not None
+        ]
+        known_chunks = {chunk for run in [*self._runs, *new] for chunk in run.chunks}
+        for name in self.files.list(self.folder):
+            if not name.endswith(SUFFIX) or name in known_chunks:
+                continue
+            read = read_prefixes(self.files, self.folder, name)
+            if read is not None:
+                new.append(run_of(Written(name, read[1], read[0])))
+        self._runs += new
+
+    def _know(self, written: Written) -> None:
+        if not any(written.name in run.chunks for run in self._runs):
+            self._runs.append(run_of(written))
+
+    def _tidy(self) -> None:
+        """Put small chunks together, and new runs into a file, where there are many."""
+        own = [run for run in self._runs if run.file is None]
+        small = [run for run in own if run.num_bytes < SMALL_BYTES]
+        if len(small) >= MAX_SMALL_CHUNKS:
+            self._join_chunks(small)
+        large = [run for run in self._runs if run.file is None and run.num_bytes >= SMALL_BYTES]
+        if len(large) >= MAX_OWN_RUNS:
+            self._join_runs(large)
+
+    def _join_chunks(self, small: Sequence[Run]) -> None:
+        """Write the rows of small chunks as larger ones; then delete the small ones.
+
+        Whoever is killed in between leaves rows twice, and whoever finds a chunk gone looks for the new one.
+        """
+        batch: list[tuple[str, pl.DataFrame]] = []
+        num_bytes = 0
+        for place, run in enumerate(small):
+            frame = whole_chunk(self.files, self.folder, run.chunks[0])
+            if frame is not None:
+                batch.append((run.chunks[0], frame))
+                num_bytes += run.num_bytes
+            if batch and (num_bytes >= 2 * SMALL_BYTES or place == len(small) - 1):
+                joined = pl.concat([frame for _, frame in batch]).unique("key", keep="first", maintain_order=True)
+                written = write_chunk(self.files, self.folder, joined)
+                self._forget([run for run in small[: place + 1] if run.chunks[0] != written.name])
+                self._know(written)
+                for name, _ in batch:
+                    if name != written.name:
+                        self._delete(f"{self.folder}/{name}")
+                batch, num_bytes = [], 0
+
+    def _join_runs(self, large: Sequence[Run]) -> None:
+        """Write runs as one file, together with older files that are not much larger."""
+        joined = list(large)
+        for run in sorted((run for run in self._runs if run.file is not None), key=lambda run: len(run.prefixes)):
+            num_keys = sum(len(one.prefixes) for one in joined)
+            if len(run.prefixes) > 2 * num_keys or len(run.prefixes) + num_keys > MAX_JOINED_KEYS:
+                break
+            joined.append(run)
+        run = write_run(self.files, f"{self.folder}/index", merged(joined))
+        self._forget(joined)
+        self._runs.append(run)
+        for old in joined:
+            if old.file is not None and old.file != run.file:
+                self._delete(f"{self.folder}/index/{old.file}")
+
+    def _forget(self, runs: Sequence[Run]) -> None:
+        gone = {id(run) for run in runs}
+        self._runs = [run for run in self._runs if id(run) not in gone]
+
+    def _delete(self, path: str) -> None:
+        try:
+            self.files.remove(path)
+        except FileNotFoundError:  # another run joined the same ones
+            return
+
+
+def run_of(written: Written) -> Run:
+    """Return a chunk as a run of its own."""
+    numbers = np.zeros(len(written.prefixes), dtype=np.uint32)
+    return Run((written.name,), np.sort(written.prefixes), numbers, num_bytes=written.num_bytes)
+
+
+def merged(runs: Sequence[Run]) -> Run:
+    """Return one run with all that stands in some; a chunk that several of them know stands there once."""
+    chunks = sorted({chunk for run in runs for chunk in run.chunks})
+    place_of = {chunk: place for place, chunk in enumerate(chunks)}
+    places = [np.array([place_of[chunk] for chunk in run.chunks], dtype=np.uint32)[run.numbers] for run in runs]
+    prefixes, numbers = np.concatenate([run.prefixes for run in runs]), np.concatenate(places)
+    order = np.lexsort((numbers, prefixes))
+    prefixes, numbers = prefixes[order], numbers[order]
+    is_new = np.ones(len(prefixes), dtype=np.bool_)
+    is_new[1:] = (prefixes[1:] != prefixes[:-1]) | (numbers[1:] != numbers[:-1])
+    return Run(tuple(chunks), prefixes[is_new], numbers[is_new])
+
+
+def write_run(files: Files, folder: str, run: Run) -> Run:
+    """Write a run: the length of a JSON header (8 bytes), the header, the prefixes, the numbers; little-endian."""
+    header = json.dumps({"rows": len(run.prefixes), "chunks": run.chunks}).encode()
+    header += b" " * (-len(header) % 8)  # so that the prefixes are aligned
+    length = len(header).to_bytes(8, "little")
+    data = b"".join([length, header, run.prefixes.astype("<u8").tobytes(), run.numbers.astype("<u4").tobytes()])
+    name = f"{hashlib.sha256(data).hexdigest()[:32]}{INDEX_SUFFIX}"
+    write_file(files, f"{folder}/{name}", data)
+    return read_run(files, folder, name) or run
+
+
+def read_run(files: Files, folder: str, name: str) -> Run | None:
+    """Return the run in a file, mapped into memory where it is local; None where it is gone or no such file."""
+    path = f"{folder}/{name}"
+    try:
+        if files.is_local:
+            return parsed_run(np.memmap(Path(f"{files.root}/{path}"), dtype=np.uint8, mode="r"), name)
+        data = files.read_bytes(path)
+        return None if data is None else parsed_run(np.frombuffer(data, dtype=np.uint8), name)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # gone, empty, cut, or another file
+        return None
+
+
+def parsed_run(data: npt.NDArray[np.uint8], name: str) -> Run:
+    """Return the run that a file holds.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no such file.
+    """
+    start = 8 + int.from_bytes(bytes(data[:8]), "little")
+    header = cast("dict[str, Any]", json.loads(bytes(data[8:start])))
+    rows, chunks = int(header["rows"]), tuple(str(chunk) for chunk in header["chunks"])
+    if len(data) != start + 12 * rows:
+        raise ValueError(f"{name} holds {len(data)} bytes, {rows} rows need {start + 12 * rows}")
+    middle = start + 8 * rows
+    return Run(chunks, data[start:middle].view("<u8"), data[middle:].view("<u4"), name)

@@ -1,0 +1,186 @@
+r"""Chunks of the request cache: completions of one revision, some thousand to a file, as zstd Parquet.
+
+    key (16 bytes)   text                     finish_reason   num_prompt_tokens   num_completion_tokens   mean_logprob
+    73bf6645...      "2 + 2 is \boxed{4}."       stop            11                  7                       null
+
+A chunk is named for its bytes, so two runs can write into one folder without a lock, and a file that was damaged is
+known by its name: what it held counts as not sampled.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from limo_curation.errors import ConfigError
+from limo_curation.files import Files, without_credentials
+from limo_curation.sampling.protocol import Completion, FinishReason, SampleRequest
+
+Prefixes = npt.NDArray[np.uint64]
+
+CHUNK: Final = pl.Schema(
+    {
+        "key": pl.Binary,
+        "text": pl.String,
+        "finish_reason": pl.String,
+        "num_prompt_tokens": pl.UInt32,
+        "num_completion_tokens": pl.UInt32,
+        "mean_logprob": pl.Float64,
+    }
+)
+ZSTD_LEVEL: Final = 3
+SUFFIX: Final = ".parquet"
+ARROW_ERROR: Final = cast("type[Exception]", pa.ArrowException)  # pyright: ignore[reportUnknownMemberType]
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """A completion without its request."""
+
+    text: str
+    finish_reason: str
+    num_prompt_tokens: int
+    num_completion_tokens: int
+    mean_logprob: float | None
+
+    @staticmethod
+    def of(completion: Completion) -> Cached:
+        """Return what is kept of a completion."""
+        return Cached(
+            completion.text,
+            completion.finish_reason,
+            completion.num_prompt_tokens,
+            completion.num_completion_tokens,
+            completion.mean_logprob,
+        )
+
+    def answer_to(self, request: SampleRequest) -> Completion:
+        """Return this as the completion of a request."""
+        return Completion(
+            request,
+            self.text,
+            cast("FinishReason", self.finish_reason),
+            self.num_prompt_tokens,
+            self.num_completion_tokens,
+            self.mean_logprob,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A chunk that was written."""
+
+    name: str
+    num_bytes: int
+    prefixes: Prefixes
+
+
+def chunk_frame(rows: Sequence[tuple[bytes, Cached]]) -> pl.DataFrame:
+    """Return completions with their keys as a chunk's table."""
+    values = [
+        (key, one.text, one.finish_reason, one.num_prompt_tokens, one.num_completion_tokens, one.mean_logprob)
+        for key, one in rows
+    ]
+    return pl.DataFrame(values, schema=CHUNK, orient="row")
+
+
+def write_chunk(files: Files, folder: str, frame: pl.DataFrame) -> Written:
+    """Write a chunk into a folder, whole or not at all.
+
+    Raises:
+        ConfigError: the disk is full. Chunks that were written stay; free some space and run again.
+    """
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd", compression_level=ZSTD_LEVEL, statistics=False)
+    data = buffer.getvalue()
+    name = chunk_name(data)
+    write_file(files, f"{folder}/{name}", data)
+    return Written(name, len(data), prefixes_of(frame["key"].to_list()))
+
+
+def write_file(files: Files, path: str, data: bytes) -> None:
+    """Write a file of the cache.
+
+    Raises:
+        ConfigError: the disk is full.
+    """
+    try:
+        files.write_bytes(path, data)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        remove_unfinished(files, path)
+        shown = without_credentials(files.url)
+        raise ConfigError(
+            f"the store at {shown} is full: {len(data):,} bytes of completions could not be recorded. "
+            "What was recorded before is kept; free some space there and run again"
+        ) from error
+
+
+def read_chunk(files: Files, folder: str, name: str, wanted: Collection[bytes]) -> dict[bytes, Cached]:
+    """Return those of the wanted completions that a chunk holds; none where it is gone or damaged."""
+    frame = whole_chunk(files, folder, name)
+    if frame is None:
+        return {}
+    rows = frame.filter(pl.col("key").is_in(pl.Series(list(wanted), dtype=pl.Binary).implode()))
+    return {row[0]: Cached(*row[1:]) for row in rows.iter_rows()}
+
+
+def whole_chunk(files: Files, folder: str, name: str) -> pl.DataFrame | None:
+    """Return a chunk's table; None where it is gone or damaged."""
+    data = files.read_bytes(f"{folder}/{name}")
+    if data is None or name != chunk_name(data):  # a single flipped bit may leave a readable file, but not this name
+        return None
+    try:
+        return pl.read_parquet(io.BytesIO(data)).match_to_schema(CHUNK)
+    except pl.exceptions.PolarsError:  # a whole file, but no chunk
+        return None
+
+
+def read_prefixes(files: Files, folder: str, name: str) -> tuple[Prefixes, int] | None:
+    """Return the prefixes of a chunk's keys and its size in bytes; None where it is gone or unreadable.
+
+    Reads the keys alone and checks no digest: whatever they say, a completion is taken from a whole chunk only.
+    """
+    try:
+        with files.fs.open(f"{files.root}/{folder}/{name}", "rb") as file:
+            parquet: Any = pq.ParquetFile(file)
+            keys: list[Any] = parquet.read(columns=["key"])["key"].to_pylist()
+            size = int(file.seek(0, io.SEEK_END))
+    except (FileNotFoundError, KeyError, ARROW_ERROR):
+        return None
+    except OSError as error:
+        if error.errno is not None:  # a server that is down must not make us pay for what it holds
+            raise
+        return None  # Arrow's word for a footer that it can't read
+    return (prefixes_of(keys), size) if all(isinstance(key, bytes) for key in keys) else None
+
+
+def prefixes_of(keys: Iterable[bytes]) -> Prefixes:
+    """Return the first 8 bytes of each key as a number, which orders as the keys do."""
+    joined = b"".join(key[:8].ljust(8, b"\0") for key in keys)
+    return np.frombuffer(joined, dtype=">u8").astype(np.uint64)
+
+
+def chunk_name(data: bytes) -> str:
+    """Return the file name of a chunk, from its bytes."""
+    return f"{hashlib.sha256(data).hexdigest()[:32]}{SUFFIX}"
+
+
+def remove_unfinished(files: Files, path: str) -> None:
+    """Delete what a write that failed has left beside a file: it would keep the disk full."""
+    folder, _, name = path.rpartition("/")
+    for left in files.list(folder):
+        if left.startswith(f"{name}.") and left.endswith(".tmp"):
+            files.remove(f"{folder}/{left}")

@@ -1,0 +1,153 @@
+"""The index says where a completion may stand: it may be behind, damaged or gone, but never makes a wrong one."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limo_curation.files import Files
+from limo_curation.sampling import chunk_index
+from limo_curation.sampling.chunk_index import ChunkIndex, Run, merged, read_run, write_run
+from limo_curation.sampling.chunks import Cached, chunk_frame
+
+FOLDER = "requests/ada"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(str(tmp_path))
+
+
+def key(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest()[:16]
+
+
+def cached(number: int) -> Cached:
+    return Cached(f"text {number}", "stop", number, number + 1, None)
+
+
+def record(index: ChunkIndex, *numbers: int) -> None:
+    index.record(chunk_frame([(key(number), cached(number)) for number in numbers]))
+
+
+def found(index: ChunkIndex, *numbers: int) -> list[int]:
+    read = index.find([key(number) for number in numbers])
+    assert all(read[key(number)] == cached(number) for number in numbers if key(number) in read)
+    return [number for number in numbers if key(number) in read]
+
+
+def names(files: Files, folder: str = FOLDER) -> list[str]:
+    return [name for name in files.list(folder) if "." in name]
+
+
+def test_many_small_chunks_become_a_few_and_keep_every_row(files: Files) -> None:
+    index, other = ChunkIndex(files, FOLDER), ChunkIndex(files, FOLDER)
+    record(index, 0)
+    assert found(other, 0) == [0]
+    for number in range(1, 100):
+        record(index, number)
+    assert len(names(files)) < chunk_index.MAX_SMALL_CHUNKS
+    assert found(index, *range(100)) == list(range(100))
+    assert found(other, *range(100)) == list(range(100))  # the chunk that it knew is gone by now
+    assert found(ChunkIndex(files, FOLDER), *range(101)) == list(range(100))
+
+
+def test_row_that_two_runs_recorded_is_kept_once_when_chunks_are_joined(files: Files) -> None:
+    index = ChunkIndex(files, FOLDER)
+    for number in range(chunk_index.MAX_SMALL_CHUNKS):
+        record(index, number, 1_000)
+    [only] = names(files)
+    assert len(index.find([key(1_000)])) == 1
+    assert (Path(files.root) / FOLDER / only).stat().st_size < 4_000
+
+
+@pytest.fixture
+def _chunks_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk_index, "SMALL_BYTES", 1)
+    monkeypatch.setattr(chunk_index, "MAX_OWN_RUNS", 4)
+
+
+@pytest.mark.usefixtures("_chunks_are_large")
+def test_index_of_many_chunks_is_written_and_read_by_the_next_process(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = ChunkIndex(files, FOLDER)
+    for start in range(0, 64, 2):
+        record(index, start, start + 1)
+    assert len(names(files)) == 32
+    assert 1 <= len(names(files, f"{FOLDER}/index")) <= 3  # files of like size are merged
+    read: list[str] = []
+    monkeypatch.setattr(chunk_index, "read_prefixes", lambda *of: read.append(of[2]))
+    assert found(ChunkIndex(files, FOLDER), *range(65)) == list(range(64))
+    assert read == []  # no chunk's keys: the index names them all
+
+
+@pytest.mark.usefixtures("_chunks_are_large")
+@pytest.mark.parametrize("damage", ["cut", "empty", "noise", "gone", "other chunks", "zeros"])
+def test_damaged_index_gives_no_wrong_completion(files: Files, damage: str) -> None:
+    index = ChunkIndex(files, FOLDER)
+    for start in range(0, 8, 2):
+        record(index, start, start + 1)
+    [name] = names(files, f"{FOLDER}/index")
+    path = Path(files.root) / FOLDER / "index" / name
+    data = path.read_bytes()
+    path.unlink()
+    bad = {
+        "cut": data[:-5],
+        "empty": b"",
+        "noise": b"\xff" * 100,
+        "other chunks": data[:-16] + data[-4:] * 4,
+        "zeros": data[:-96] + bytes(96),
+    }
+    if damage in bad:
+        path.write_bytes(bad[damage])
+    left = found(ChunkIndex(files, FOLDER), *range(9))
+    assert set(left) <= set(range(8))
+    if damage in {"cut", "empty", "noise", "gone"}:
+        assert left == list(range(8))  # the chunks themselves are asked
+
+
+def test_key_that_begins_like_another_is_not_taken_for_it(files: Files) -> None:
+    index = ChunkIndex(files, FOLDER)
+    near = key(1)[:8] + b"\0" * 8
+    index.record(chunk_frame([(near, cached(5)), (key(1), cached(1))]))
+    index.record(chunk_frame([(key(1)[:8] + b"\1" * 8, cached(6))]))
+    assert index.find([key(1), near]) == {key(1): cached(1), near: cached(5)}
+
+
+def test_file_of_another_kind_in_the_folder_is_not_a_chunk(files: Files) -> None:
+    index = ChunkIndex(files, FOLDER)
+    record(index, 1)
+    for name, data in {"x.parquet": b"PAR1", "y.parquet": b"", "z.index": b"", "index/z.index": b"\0" * 9}.items():
+        files.write_bytes(f"{FOLDER}/{name}", data)
+    assert found(ChunkIndex(files, FOLDER), 1, 2) == [1]
+
+
+runs = st.lists(
+    st.tuples(st.lists(st.integers(0, 50), max_size=20), st.sampled_from(["a", "b", "c"])), min_size=1, max_size=5
+)
+
+
+@given(drawn=runs)
+def test_merged_runs_find_what_each_of_them_found(drawn: list[tuple[list[int], str]]) -> None:
+    parts = [
+        Run((name,), np.array(sorted(set(numbers)), dtype=np.uint64), np.zeros(len(set(numbers)), dtype=np.uint32))
+        for numbers, name in drawn
+    ]
+    wanted = np.arange(60, dtype=np.uint64)
+    assert sorted(merged(parts).find(wanted)) == sorted({hit for part in parts for hit in part.find(wanted)})
+
+
+def test_run_is_read_as_it_was_written(files: Files) -> None:
+    run = Run(("b", "é"), np.array([1, 2**64 - 1], dtype=np.uint64), np.array([1, 0], dtype=np.uint32))
+    written = write_run(files, "index", run)
+    assert written.file is not None
+    read = read_run(files, "index", written.file)
+    assert read is not None
+    assert (read.chunks, read.prefixes.tolist(), read.numbers.tolist()) == (("b", "é"), [1, 2**64 - 1], [1, 0])
+    assert isinstance(read.prefixes, np.memmap)
