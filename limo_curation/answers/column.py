@@ -3,8 +3,9 @@ r"""Compare two whole columns of answers where they are plain numbers, by Polars
     predicted        gold              verdict
     `42`             `42`              equal        the same text
     `$\dfrac{1}{2}$` `0.5`             equal        1 * 10 = 5 * 2
-    `12,500`         `12501`           different
+    `2/3`            `0.5`             different
     `1/3`            `0.33`            null         it may be rounded: for the scalar tier and its policy
+    `12,500`         `12501`           null         the comma may separate two numbers
     `1 1/2`          `11/2`            null         not plain
     null             `5`               null
 
@@ -97,23 +98,24 @@ def compare_numbers(pairs: pl.DataFrame) -> pl.DataFrame:
         pl.col("left_above").cast(pl.Int128) * pl.col("right_below")
         - pl.col("right_above").cast(pl.Int128) * pl.col("left_below")
     ).abs()
-    rounds = [
-        pl.col(f"{decimal}_is_decimal") & (2 * pl.col("gap") <= pl.col(f"{other}_below"))
+    is_near = [  # within one step of a decimal's last place: the other may be rounded or cut to it
+        pl.col(f"{decimal}_is_decimal") & (pl.col("gap") < pl.col(f"{other}_below"))
         for decimal, other in (("left", "right"), ("right", "left"))
     ]
-    are_grouped = pl.col("left").str.contains(",", literal=True) & pl.col("right").str.contains(",", literal=True)
+    is_grouped = pl.any_horizontal(pl.col("left", "right").str.contains(",", literal=True))
     return numbers.with_columns(gap=gap).select(
         "index",
         reason=pl.when(pl.col("left") == pl.col("right"))
         .then(pl.lit(Reason.SAME_TEXT.value))
-        .when((pl.col("gap") == 0) | ~(rounds[0] | rounds[1] | are_grouped))
+        .when((pl.col("gap") == 0) | ~(is_near[0] | is_near[1] | is_grouped))
         .then(number_reason(pl.col("gap") == 0)),
     )
 
 
 def unwrapped(text: pl.Expr) -> pl.Expr:
     r"""Return a text without the spaces, dollars and period around it and without a `\boxed{}` or `\text{}`."""
-    text = text.str.strip_chars(" $").str.strip_chars_end(" $.")
+    is_price = text.str.count_matches("$", literal=True) == 1
+    text = pl.when(is_price).then(text).otherwise(text.str.strip_chars(" $").str.strip_chars_end(" $."))
     for wrapper, num_braces in ((r"\boxed{", MAX_BRACES), (r"\text{", 1)):  # text is no mathematics: no fraction in it
         is_whole = text.str.ends_with("}") & (text.str.count_matches("{", literal=True) <= num_braces)
         inner = text.str.strip_prefix(wrapper).str.head(-1)
