@@ -57,8 +57,8 @@ WIDE: Final = {code: code + 0xFEE0 for code in range(ord("0"), ord("9") + 1)} | 
 
 def typography(gold: str) -> Iterator[Pair]:
     """Any answer in another dress, or as the end of a text."""
-    if "$" in gold or gold.count("{") != gold.count("}"):
-        return  # broken LaTeX has no label
+    if any(mark in gold for mark in ("$", "\\[", "\\(")) or gold.count("{") != gold.count("}"):
+        return  # broken LaTeX has no label, and formulas don't nest
     yield Pair(f"$\\boxed{{{gold}}}$.", gold, True, "in a box")
     yield Pair(f"So we are done.\n\nThe answer is ${gold}$.", gold, True, "in a sentence")
     yield Pair(f"所以答案是 ${gold}$。", gold, True, "in a Chinese sentence")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import platform
 import sys
@@ -54,6 +55,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if "LIMO_DATA" not in os.environ:
         sys.exit("LIMO_DATA is not set: export the folder that holds answer_pairs.jsonl.zst")
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it logs whole outputs
     sets = read_sets(Path(os.environ["LIMO_DATA"]), quick=arguments.quick)
     explain_many(["2\\sqrt{2}"], ["\\sqrt{8}"])  # starts a worker, so that the import of sympy is in neither figure
     report: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "sets": {}}
@@ -74,10 +76,10 @@ def read_sets(folder: Path, *, quick: bool) -> list[PairSet]:
     """Return all sets of pairs."""
     return [
         *test_suites(folder),
-        *near_misses(folder, 1_000 if quick else 12_000),
+        *near_misses(folder, 800 if quick else 12_000),
         gsm8k_solutions(folder, 1_000 if quick else 10_000),
-        *judged_outputs(folder, 100 if quick else 3_000),
-        *unboxed_texts(folder, 100 if quick else 3_000),
+        *judged_outputs(folder, 60 if quick else 1_000),
+        *unboxed_texts(folder, 60 if quick else 1_000),
     ]
 
 
