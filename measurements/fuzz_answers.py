@@ -142,7 +142,8 @@ WRAPPINGS: Final = (
 PIECES: Final = r"""
 \frac \dfrac \sqrt \binom \log_ \sin \pi \infty \pm \cup \in \le \ge \ne \times \boxed{ \text{ \left( \right)
 \overline{3} \begin{pmatrix} \end{pmatrix} \\ \{ \} { } ( ) [ ] , ; : . .. - + * / ^ _ = < > ! % ° $ $$ & | **
-10^{ _{2} 0 1 2 9 007 999999999 1/2 x y e i n a A B C or and is the answer cm m #### <answer> </answer> Final 答案是 １ ٣ ² ½ − × √ 𝟙
+10^{ _{2} 0 1 2 9 007 999999999 1/2 x y e i n a A B C or and is the answer cm m #### <answer> </answer> Final
+答案是 １ ٣ ² ½ − × √ 𝟙
 """
 TOKENS: Final = (*PIECES.split(), " ", "\n", "\x00", "\u200b", "\u202e", "\u0301", "\ud800")
 
