@@ -30,7 +30,7 @@ from limo_curation.answers.numbers import rational
 from limo_curation.answers.point_sets import compare_point_sets
 from limo_curation.answers.policy import DEFAULT_POLICY, AnswerPolicy
 from limo_curation.answers.reading import names_of, read
-from limo_curation.answers.relations import FUNCTION_NAME
+from limo_curation.answers.relations import FUNCTION_NAME, VARIABLE
 from limo_curation.answers.scalars import CompareLeaf, Rules, compare_scalars
 from limo_curation.answers.verdicts import (
     Comparison,
@@ -45,6 +45,7 @@ from limo_curation.answers.verdicts import (
 MAX_ITEMS: Final = 40
 UNORDERED: Final = frozenset({LIST, SET})
 SEVERAL: Final = UNORDERED | INTERVALS
+CONSTANT_LETTERS: Final = frozenset("ei")
 
 
 def compare_readings(
@@ -63,9 +64,15 @@ def compare(left: Reading, right: Reading, rules: Rules) -> Comparison:
     if left.name != right.name:
         if left.name is not None and right.name is not None:
             return compare_named(left, right, rules)
-        if rules.policy.names == "required":
+        if rules.policy.names == "required" or is_about_letters(left) or is_about_letters(right):
             return undecided(Reason.NAME)
     return compare_by_kind(left, right, rules)
+
+
+def is_about_letters(reading: Reading) -> bool:
+    """Return whether an answer says that two variables are equal: `m = n` is more than `n`."""
+    is_letter = VARIABLE.fullmatch(reading.leaf) is not None and reading.leaf not in CONSTANT_LETTERS
+    return is_letter and reading.name is not None and VARIABLE.fullmatch(reading.name) is not None
 
 
 def compare_by_kind(left: Reading, right: Reading, rules: Rules) -> Comparison:

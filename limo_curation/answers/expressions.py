@@ -133,17 +133,20 @@ class Parser:
                 continue
             elif not self._starts_factor(lexeme):
                 return product
-            elif (
-                is_quotient or is_number(lexeme) or (lexeme == r"\frac" and is_number(first) and self._is_plain(first))
-            ):
+            elif is_quotient or is_number(lexeme):  # 1/2x, or x2
                 raise UnclearError(lexeme)
             else:
-                factor = self._power()
+                factor = self._after_number() if is_number(first) and self._peek(-1) == first else self._power()
             product, first = folded("*", product, factor), lexeme
 
-    def _is_plain(self, first: str) -> bool:
-        """Whether the number `first` stands right before a fraction of numbers, which makes a mixed number."""
-        return self._peek(-1) == first and is_number(self._peek(2)) and self._peek(3) == "}"
+    def _after_number(self) -> Expression:
+        r"""Return a factor that stands right behind a number; `2\frac{1}{3}` and `2(1/3)` may be mixed numbers."""
+        start = self._at
+        factor = self._power()
+        others = {lexeme for lexeme in self._lexemes[start : self._at] if not is_number(lexeme)}
+        if others & {r"\frac", "/"} and others <= {r"\frac", "/", *"(){}[]"}:
+            raise UnclearError("mixed number")
+        return factor
 
     def _signed_factor(self) -> Expression:
         if self._peek() == "-":

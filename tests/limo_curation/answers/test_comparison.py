@@ -29,6 +29,8 @@ EXACTLY_EQUAL = [
     (r"6\text{ cm}", "6"),
     ("9 meters", r"9\mathrm{ m}"),
     ("x = 11", "11"),
+    ("x = 12,500", "12500"),
+    ("x = e", "e"),
     (r"x \in [2, 3)", "[2,3)"),
     (r"5 \le x", r"x \geq 5"),
     ("(1, 0.5)", r"\left(1,\frac{1}{2}\right)"),
@@ -166,6 +168,8 @@ NOT_FOR_US_TO_SAY = [
     (r"\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)"),
     (r"\begin{pmatrix}1&2\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}"),
     ("|x|>3", "|x|>4"),
+    ("m=n", "n"),
+    ("7((1)/(2))", "7/2"),
 ]
 
 

@@ -53,6 +53,7 @@ def test_other_expressions_are_parsed_and_have_no_value(text: str) -> None:
         "1/2x",  # a half of x, or one over 2x
         "1/2/3",  # a date
         r"2\frac{1}{3}\pi",  # a mixed number or a product
+        "7((1)/(2))",  # the same
         "f(x)",  # a value or a product
         "y(t)",
         "x2",
