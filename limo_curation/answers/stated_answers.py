@@ -13,6 +13,7 @@ English and Chinese are looked at closely; for ten more languages the word for "
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 from limo_curation.answers.statements import (
@@ -29,23 +30,26 @@ from limo_curation.answers.statements import (
 MAX_TAIL_CHARACTERS: Final = 20_000  # ours: a phrase further from the end is in the middle of something
 MAX_PHRASE_CHARACTERS: Final = 200  # ours: a sentence longer than this behind "the answer is" is an explanation
 MAX_PHRASES: Final = 5  # ours: phrases that are looked at, from the last one backwards
+MAX_PLACES: Final = 20  # ours: places where each word is looked for
 
 MARKED_LINE: Final = re.compile(r"####[ \t]*([^\n]*)")
 LAST_LINE: Final = re.compile(r"A:[ \t]*(\S.*)")
 HEADING: Final = re.compile(r"(?:step|case|part|method|claim|note|example)\b|[0-9]+[.)] |.*:$", re.IGNORECASE)
 
-PHRASE_WORD: Final = re.compile(
-    r"[Aa]nswers?|ANSWER|[Ff]inal (?:result|value)|(?:[Cc]orrect|[Rr]ight) (?:option|choice|statement)"
-    r"|答案|最终结果|最后结果|正确选项|[故应该案以此题]选|[Rr]éponse|[Rr]espuesta|[Rr]esposta|[Rr]isposta|[Aa]ntwo(?:rt|ord)"
-    r"|[Оо]твет|[Oo]dpowiedź|[Cc]evap|[Đđ]áp án|答え|정답|답|الإجابة|الجواب|उत्तर"
+PHRASE_WORDS: Final = (
+    *("answer", "Answer", "ANSWER", "final result", "Final result", "final value", "Final value"),
+    *(f"{right} {option}" for right in ("correct", "Correct", "right") for option in ("option", "choice", "statement")),
+    *("答案", "最终结果", "最后结果", "正确选项", "选", "答え", "정답", "답", "الإجابة", "الجواب", "उत्तर"),
+    *("réponse", "Réponse", "respuesta", "Respuesta", "resposta", "Resposta", "risposta", "Risposta", "Antwort"),
+    *("antwoord", "Antwoord", "ответ", "Ответ", "odpowiedź", "Odpowiedź", "cevap", "Cevap", "đáp án", "Đáp án"),
 )
-"""Where a phrase can begin; no flags and no `\b`, so that the search is fast."""
+"""Where a phrase can begin: searching a text for plain strings is thirty times as fast as searching it for PHRASE."""
 PHRASE: Final = re.compile(
     r"\banswers?\b[*_\s]{0,4}(?:(?:(?:to|of|for)\b[^.:\n]{0,60}?\s)?(?:is|are|was|(?:must|should|would|will)\s{1,3}be)(?=\W)"
     r"|[:：]|=(?=\s{0,2}[-$\\0-9])|(?=\$|\\[(\[])|(?<=\n)(?=[0-9A-H]))"
     r"|\b(?:final (?:result|value)|(?:correct|right) (?:option|choice|statement))\s{1,3}is(?=\W)"
     r"|(?:答案|最终结果|最后结果|正确选项)\s{0,3}[*]{0,2}\s{0,3}(?:应该是|应当是|应为|应是|应选|就是|是|为|选|：|:|=)"
-    r"|.选\s{0,3}(?:择|项|：|:)?\s{0,3}(?=[$\\A-H(（])"
+    r"|(?<=[故应该案以此题])选\s{0,3}(?:择|项|：|:)?\s{0,3}(?=[$\\A-H(（])"
     r"|\b(?:réponse|respuesta|resposta|risposta|antwort|ответ|antwoord|odpowiedź|cevap|đáp án)\b[*_\s]{0,4}"
     r"(?:(?:correcta?|correcte|corretta|finale?)\s{1,3})?(?:est|es|é|è|ist|jest|là|—|:)(?=\W)"
     r"|(?:答え|정답|답)\s{0,3}(?:は|은|는|:)|(?:الإجابة|الجواب)\s{0,3}(?:هي|هو|:)|उत्तर\s{0,3}(?:है|:)",
@@ -57,6 +61,7 @@ ANSWER_FIRST: Final = re.compile(
     r"(?:final\s{1,3}|correct\s{1,3})?(?:answer|solution)\b",
     re.IGNORECASE,
 )
+ANSWER_LAST: Final = (" is the ", " is our ")
 DENIED: Final = re.compile(r"\s{0,3}(?:not?|wrong|incorrect|unknown|unclear|不|错|未)(?![A-Za-z])", re.IGNORECASE)
 SENTENCE_END: Final = re.compile(r"(?:[.?]|(?<![0-9A-Za-z)}])!)(?=\s|\*|$|\")|[。！？；\n]")
 
@@ -82,16 +87,29 @@ def final_answer(text: str) -> str | None:
 def stated(text: str) -> str | None:
     """Return what the last phrase announces that has an answer behind it."""
     tail = text[-MAX_TAIL_CHARACTERS:]
-    words = [word.start() for word in PHRASE_WORD.finditer(tail)][-MAX_PHRASES:]
-    ends = [match.end() for word in words if (match := PHRASE.match(tail, word)) is not None]
-    for end in reversed(ends):
+    phrases = (phrase for start in last_places(tail) if (phrase := PHRASE.match(tail, start)) is not None)
+    for phrase in islice(phrases, MAX_PHRASES):
+        end = phrase.end()
         if DENIED.match(tail, end):
             return None
         answer = announced(tail[end : end + MAX_PHRASE_CHARACTERS + 1])
         if answer is not None:
             return answer
-    reversed_order = list(ANSWER_FIRST.finditer(tail))
+    reversed_order = list(ANSWER_FIRST.finditer(tail)) if any(words in tail for words in ANSWER_LAST) else []
     return bare(reversed_order[-1][1]) if reversed_order else labelled(text)
+
+
+def last_places(text: str) -> list[int]:
+    """Return the last places where a phrase may begin, from the end backwards."""
+    places: list[int] = []
+    for word in PHRASE_WORDS:
+        place = text.rfind(word)
+        for _ in range(MAX_PLACES):
+            if place < 0:
+                break
+            places.append(place)
+            place = text.rfind(word, 0, place)
+    return sorted(places, reverse=True)
 
 
 def labelled(text: str) -> str | None:
