@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import polars as pl
@@ -84,7 +84,7 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
     ]
     num_tokens = 0
     if sampler is not None:
-        num_tokens += sum(try_weak(sampled, solver, sampler=sampler) for solver in config.weak)
+        num_tokens += sum(try_weak(sampled, solver, config=config, sampler=sampler) for solver in config.weak)
         if config.strong is not None:
             num_tokens += try_strong(sampled, config.strong, config=config, sampler=sampler)
     rated = add_counts(problems, tallies, config=config)
@@ -92,12 +92,12 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
     return StageResult(kept.select(list(RATED.columns)), dropped, {"num_sampled_tokens": float(num_tokens)})
 
 
-def try_weak(tallies: Sequence[Tally], solver: Solver, *, sampler: Sampler) -> int:
+def try_weak(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyConfig, sampler: Sampler) -> int:
     """Let one weak solver try the problems that none has solved, up to its number of attempts; return the tokens."""
     num_tokens = 0
     for attempt in range(solver.num_attempts):
         open_tallies = [tally for tally in tallies if tally.weak_solved_at is None]
-        completions = draw(open_tallies, solver, [attempt], sampler)
+        completions = draw(open_tallies, solver, [attempt], sampler, retry_factor=config.truncated_retry_factor)
         for tally, completion, (verdict, _) in zip(
             open_tallies, completions, grade(open_tallies, completions), strict=True
         ):
@@ -121,7 +121,7 @@ def try_strong(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyCo
     for first in range(0, solver.num_attempts, config.attempts_per_round):
         attempts = range(first, min(first + config.attempts_per_round, solver.num_attempts))
         asked = [tally for tally in waiting for _ in attempts]
-        completions = draw(waiting, solver, attempts, sampler)
+        completions = draw(waiting, solver, attempts, sampler, retry_factor=config.truncated_retry_factor)
         for tally, completion, (verdict, answer) in zip(asked, completions, grade(asked, completions), strict=True):
             num_tokens += completion.num_completion_tokens
             count_strong(tally, completion, verdict, answer, max_solved=config.max_solved)
@@ -143,15 +143,28 @@ def count_strong(
     tally.strong_attempts.append(Attempt(answer, verdict))
 
 
-def draw(tallies: Sequence[Tally], solver: Solver, attempts: Iterable[int], sampler: Sampler) -> list[Completion]:
-    """Sample attempts of problems: all attempts of the first, then all of the second, and so on."""
+def draw(
+    tallies: Sequence[Tally], solver: Solver, attempts: Iterable[int], sampler: Sampler, *, retry_factor: int | None
+) -> list[Completion]:
+    """Sample attempts of problems: all attempts of the first, then all of the second, and so on.
+
+    With a `retry_factor`, an attempt that is cut off is drawn once more with so many times the limit.
+    """
     numbers = list(attempts)
     requests = [
         request_for(solver, problem_id=tally.problem_id, question=tally.question, attempt=attempt)
         for tally in tallies
         for attempt in numbers
     ]
-    return list(sampler.sample(requests))
+    completions = list(sampler.sample(requests))
+    if retry_factor is None:
+        return completions
+    cut_off = [place for place, completion in enumerate(completions) if completion.finish_reason == "length"]
+    longer = [replace(requests[place], max_tokens=retry_factor * solver.max_tokens) for place in cut_off]
+    for place, again in zip(cut_off, list(sampler.sample(longer)), strict=True):
+        num_tokens = completions[place].num_completion_tokens + again.num_completion_tokens
+        completions[place] = replace(again, num_completion_tokens=num_tokens)  # both were paid for
+    return completions
 
 
 def grade(tallies: Sequence[Tally], completions: Sequence[Completion]) -> list[tuple[Verdict, str | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -139,6 +140,23 @@ def test_undecided_attempt_is_counted_and_is_neither_a_success_nor_a_vote() -> N
     assert row(result, "some")["strong_num_undecided"] == 5
     assert row(result, "some")["strong_num_solved"] == 1
     assert reasons(result) == {"none": "never_solved"}
+
+
+def test_cut_off_attempt_is_drawn_once_more_where_a_larger_limit_is_given() -> None:
+    class Longer(ScriptedSampler):
+        def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
+            for completion in super().sample(requests):
+                if completion.request.max_tokens > 50 and completion.request.attempt == 0:
+                    completion = replace(completion, text=WRITTEN["+"], finish_reason="stop")
+                yield completion
+
+    config = DifficultyConfig(strong=STRONG, truncated_retry_factor=8)
+    sampler = Longer({"strong": {"one": "ccc-----"}})
+    result = rate_problems(problems_named("one"), config=config, sampler=sampler)
+    assert [attempt for _, _, attempt in sampler.asked].count(0) == 2
+    assert len(sampler.asked) == 8 + 3
+    assert (row(result, "one")["strong_num_solved"], row(result, "one")["strong_num_truncated"]) == (1, 2)
+    assert result.metrics["num_sampled_tokens"] == 11 * 5
 
 
 def test_problem_whose_only_success_is_undecided_is_kept_and_says_so() -> None:
