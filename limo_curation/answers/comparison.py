@@ -183,7 +183,8 @@ def compare_ratios(left: Reading, right: Reading, rules: Rules) -> Comparison:
 
 PAIR: Final = 2
 NUM_APART: Final = 3
-INDIAN: Final = re.compile(r"[+-]?[0-9]{1,2}(?:,[0-9]{2}){1,9},[0-9]{3}")
+GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{2,3}){0,9},[0-9]{3}")
+"""Also as in India: 1,00,000."""
 DECIMAL_COMMA: Final = re.compile(r"[+-]?(?:[0-9]{4,15},[0-9]{1,9}|[0-9]{1,3},0[0-9]{1,9}|0,[0-9]{3,9})")
 
 
@@ -308,7 +309,8 @@ def compare_decimal_comma(left: Reading, right: Reading) -> Comparison | None:
     point, comma = (left, right) if "," in right.text else (right, left)
     if point.value is None or "," not in comma.text:
         return None
-    if INDIAN.fullmatch(comma.text) and rational(comma.text.replace(",", "")) == point.value:
+    digits = comma.text.replace(" ", "")
+    if GROUPED.fullmatch(digits) and rational(digits.replace(",", "")) == point.value:
         return undecided(Reason.GROUPING)
     if "." not in point.text or rational(comma.text.replace(",", ".")) != point.value:
         return None

@@ -143,6 +143,8 @@ class Parser:
         r"""Return a factor that stands right behind a number; `2\frac{1}{3}` and `2(1/3)` may be mixed numbers."""
         start = self._at
         factor = self._power()
+        if self._peek() == "/" and factor.value is not None:  # 88(2)/(3)
+            raise UnclearError("mixed number")
         others = {lexeme for lexeme in self._lexemes[start : self._at] if not is_number(lexeme)}
         if others & {r"\frac", "/"} and others <= {r"\frac", "/", *"(){}[]"}:
             raise UnclearError("mixed number")

@@ -132,7 +132,7 @@ def is_understood(item: Reading) -> bool:
 
 
 MATRIX: Final = re.compile(
-    r"(?P<factor>[^&]{0,60}?)[\[(]?\\begin\{([bp]?matrix|smallmatrix|array)\}(?:\{[lcr|]{1,20}\})?(?P<body>.*)\\end\{\2\}[\])]?"
+    r"(?P<factor>[^&=<>]{0,60}?)[\[(]?\\begin\{([bp]?matrix|smallmatrix|array)\}(?:\{[lcr|]{1,20}\})?(?P<body>.*)\\end\{\2\}[\])]?"
 )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from limo_curation.answers.approximation import are_apart
 from limo_curation.answers.leaves import INFINITIES, Reading
 from limo_curation.answers.numbers import THOUSANDS, is_cut_to, last_place, rational, rounds_to
 from limo_curation.answers.policy import AnswerPolicy
@@ -119,6 +120,8 @@ def compare_values(left: Reading, right: Reading, rules: Rules) -> Comparison:
     if words[0] == words[1] and WORD.fullmatch(left.leaf) and not left.is_symbolic:
         return equal(Reason.SAME_TEXT)
     if all(side.value is not None or side.is_symbolic for side in (left, right)):
+        if not (last_place(left.leaf) or last_place(right.leaf)) and are_apart(left.leaf, right.leaf):
+            return different(Reason.OTHER_NUMBER)
         found = rules.ask(left.leaf, right.leaf)
         is_accepted = found.reason is Reason.ROUNDED and rules.policy.decimals == "gold_places"
         return equal(Reason.ROUNDED) if is_accepted and last_place(right.leaf) else found
