@@ -21,12 +21,13 @@ class MeteredSampler:
         self.max_total_tokens = max_total_tokens
         self.prompt_tokens: Counter[str] = Counter()
         self.completion_tokens: Counter[str] = Counter()
-        self._lock = threading.Lock()  # chunks are sampled by several threads
+        self._lock = threading.Lock()  # several threads sample, and an engine's thread asks what is left
 
     @property
     def total_tokens(self) -> int:
         """Prompt and completion tokens of all models together."""
-        return self.prompt_tokens.total() + self.completion_tokens.total()
+        with self._lock:
+            return self.prompt_tokens.total() + self.completion_tokens.total()
 
     def revision(self, model: str) -> str:
         """Return the engine's revision of a model."""

@@ -41,6 +41,12 @@ class LoopThread:
 
         self.run(cancel())
 
+    def end(self) -> None:
+        """End the loop and its thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Open(Generic[Held]):
@@ -87,7 +93,11 @@ def start(open_held: Callable[[], AbstractAsyncContextManager[Held]]) -> Open[He
         manager = open_held()
         return Open(thread, manager, await manager.__aenter__())
 
-    return thread.run(enter())
+    try:
+        return thread.run(enter())
+    except BaseException:
+        thread.end()
+        raise
 
 
 def stop(shared: Open[Held]) -> None:
@@ -99,6 +109,4 @@ def stop(shared: Open[Held]) -> None:
     try:
         shared.thread.run(leave())
     finally:
-        shared.thread.loop.call_soon_threadsafe(shared.thread.loop.stop)
-        shared.thread.thread.join()
-        shared.thread.loop.close()
+        shared.thread.end()

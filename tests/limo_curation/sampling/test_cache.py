@@ -1,6 +1,8 @@
 """What was sampled once is never paid for again, whoever asks, and however often a run is killed."""
 
 import errno
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ from limo_curation.sampling.cache import CachedSampler, folder_name
 from limo_curation.store import Store
 from tests.counting_engine import CountingEngine, request
 
+ROOT = Path(__file__).parents[3]
 REQUESTS = [request(f"question {index}", seed=index) for index in range(7)]
 
 
@@ -196,6 +199,31 @@ def test_full_disk_is_told_and_loses_nothing_that_was_recorded(tmp_path: Path, n
     assert len(list(CachedSampler(engine, Store(str(tmp_path)), chunk_size=3).sample(REQUESTS))) == 7
     # where space was found in time, the chunk that did not fit was written in the end
     assert engine.asked == (REQUESTS[6:] if num_failing_writes == 1 else REQUESTS[3:])
+
+
+SLOW_WORKER = """
+import sys, time
+from limo_curation.sampling.cache import CachedSampler
+from limo_curation.store import Store
+from tests.counting_engine import CountingEngine, request
+
+sampler = CachedSampler(CountingEngine(), Store(sys.argv[1]), record_seconds=0.05)
+for number, _ in enumerate(sampler.sample([request(f"question {index}", seed=index) for index in range(2000)])):
+    print(number, flush=True)
+    time.sleep(0.001)
+"""
+
+
+def test_worker_that_is_killed_loses_the_last_moments_only(tmp_path: Path) -> None:
+    worker = subprocess.Popen([sys.executable, "-c", SLOW_WORKER, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT)
+    assert worker.stdout is not None
+    while worker.stdout.readline() != b"400\n":
+        pass
+    worker.kill()
+    worker.communicate()
+    engine = CountingEngine()
+    list(CachedSampler(engine, Store(str(tmp_path))).sample([request(f"question {n}", seed=n) for n in range(400)]))
+    assert len(engine.asked) < 200  # some 50 of them were finished in the last twentieth of a second
 
 
 def test_two_runs_may_share_a_cache_at_the_same_time(tmp_path: Path) -> None:
