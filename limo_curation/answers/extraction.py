@@ -84,7 +84,7 @@ def final_part(text: str) -> str:
 # -- boxes -------------------------------------------------------------------------------------------------------------
 
 FIRST_BOX: Final = re.compile(r"\\f?box")
-ONLY_BOX: Final = re.compile(r"\\boxed\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
+PLAIN_BOX: Final = re.compile(r"\\boxed\s*\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
 BRACES: Final = re.compile(r"\\(?:boxed|fbox)\s*\{|\\(?:boxed|fbox)\s*(?P<bare>[0-9A-Za-z])|\\\\(?!f?box)|\\[{}]|[{}]")
 BOX_JOIN: Final = re.compile(
     r"(?:(?:[A-Za-z\s$()]|\\(?:text|mathrm)\{){0,40}\b(?:and|or)(?=[\s$\\}]))?"
@@ -102,20 +102,31 @@ class Box(NamedTuple):
 
 def last_box(text: str) -> Box | None:
     r"""Return the last closed box that is not empty, with what its list holds."""
-    last = text.rfind(r"\boxed")
-    if last >= 0 and text.find(r"\boxed", 0, last) < 0 and r"\fbox" not in text:
-        only = ONLY_BOX.match(text, last)
-        if only is not None and (held := only[1].strip()):
-            return Box(last, only.end(), held)  # most texts, and they need no more
-    boxes = list_boxes(text)[-MAX_JOINED_BOXES:]
-    if not boxes:
-        return None
+    boxes = plain_boxes(text)
+    boxes = (list_boxes(text) if boxes is None else boxes)[-MAX_JOINED_BOXES:]
+    if len(boxes) <= 1:
+        return boxes[0] if boxes else None
     held = [boxes[-1].held]
     for before, after in reversed(list(pairwise(boxes))):
         if after.start - before.end > MAX_JOIN_CHARACTERS or not BOX_JOIN.fullmatch(text, before.end, after.start):
             break
         held.insert(0, before.held)
     return boxes[-1]._replace(held=held[0] if len(set(held)) == 1 else ", ".join(held))
+
+
+def plain_boxes(text: str) -> list[Box] | None:
+    """Return what `list_boxes` does, but faster; None where a box is not plain (cut off, deep, without braces)."""
+    boxes: list[Box] = []
+    start = text.find(r"\boxed")
+    while start >= 0:
+        plain = PLAIN_BOX.match(text, start)
+        if plain is None:
+            return None
+        held = plain[1].strip()
+        if held and len(held) < MAX_ANSWER_CHARACTERS:
+            boxes.append(Box(start, plain.end(), held))
+        start = text.find(r"\boxed", plain.end())
+    return boxes if r"\fbox" not in text else None
 
 
 def list_boxes(text: str) -> list[Box]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limo_curation.answers import extract_answer
+from limo_curation.answers.extraction import list_boxes, plain_boxes
 
 
 @pytest.mark.parametrize(
@@ -278,3 +279,14 @@ def test_what_is_boxed_is_found(held: str) -> None:
 )
 def test_a_last_line_that_is_marked_as_the_answer_counts(text: str, answer: str | None) -> None:
     assert extract_answer(text) == answer
+
+
+pieces = st.sampled_from(
+    [r"\boxed{", r"\boxed {", "{", "}", r"\{", r"\}", "1", " ", r"\frac{1}{2}", r"\\", "\\", "a", r"\boxed 5"]
+)
+
+
+@given(st.lists(pieces, max_size=12).map("".join))
+def test_fast_and_careful_reading_of_boxes_agree(text: str) -> None:
+    fast = plain_boxes(text)
+    assert fast is None or fast == list_boxes(text)
