@@ -6,8 +6,9 @@ r"""Chat completions as OpenAI-compatible servers speak them: what is sent, and 
     400 "This model's maximum context length is 512 tokens. However, ..."                      an overflow
 
 An overflow concerns one request, whose prompt leaves too little room: it becomes a completion of no tokens that was
-cut off, so one long question does not end a run. Where `max_tokens` alone fills the context, every request would
-overflow: that is an error of the run file.
+cut off, so one long question does not end a run. Some servers refuse what might overflow, prompt and `max_tokens`
+together (vLLM 0.32 lowers `max_tokens` instead); where `max_tokens` alone fills the context of such a one, every
+request would be refused: that is an error of the run file.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from limo_curation.sampling.protocol import Completion, FinishReason, SampleRequ
 
 ASKS_TO_WAIT: Final = frozenset({429, 503})
 TRANSIENT_STATUS: Final = ASKS_TO_WAIT | {408, 409, 425, 500, 502, 504}
-CUT_OFF: Final = frozenset({"length", "content_filter"})
+CUT_OFF: Final = frozenset({"length", "content_filter", "repetition"})
 BROKEN_OFF: Final = frozenset({"abort", "error"})  # vLLM's words for a request that it gave up
 # vLLM, SGLang, llama.cpp and OpenAI each word it in their own way
 OVERFLOW: Final = re.compile(
     r"(?:context[ _](?:length|size|window)|maximum model length)(?: is| of)?(?: only)? ?\(?(\d{1,9})?", re.IGNORECASE
 )
+COUNTS_MAX_TOKENS: Final = re.compile(r"requested (?:\d|a total)|too large", re.IGNORECASE)
 MAX_WORDS: Final = 300
 
 
@@ -109,7 +111,7 @@ def refused(request: SampleRequest, status: int, words: str, *, url: str) -> Com
     overflow = OVERFLOW.search(words) if status in {400, 413, 422} else None
     if overflow is None:
         raise ConfigError(f"{url} refuses {request.model}: {status} {words[:MAX_WORDS]}{advice(status)}")
-    if overflow[1] and request.max_tokens >= int(overflow[1]):
+    if overflow[1] and request.max_tokens >= int(overflow[1]) and COUNTS_MAX_TOKENS.search(words):
         raise ConfigError(
             f"{url} refuses {request.model}: max_tokens = {request.max_tokens} leaves no room for a prompt in its "
             f"context of {overflow[1]} tokens; lower max_tokens, or start the server with a longer context"

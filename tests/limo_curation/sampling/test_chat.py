@@ -102,26 +102,44 @@ def test_server_that_asks_to_wait_uses_up_no_try() -> None:
     assert [failure_from(status, None, now=0).cost for status in (429, 503, 500, 502)] == [0, 0, 1, 1]
 
 
-OVERFLOWS = [
-    "This model's maximum context length is 512 tokens. However, you requested 600 tokens (550 in the messages).",
-    "You passed 500 input tokens and requested 50 output tokens. However, the model's context length is only 512.",
+PROMPT_TOO_LONG = [
+    # vLLM 0.32
+    "This model's maximum context length is 512 tokens. However, your prompt contains at least 513 input tokens, which "
+    + "exceeds this limit even without any output tokens. Please reduce the length of the input prompt.",
+    "Input length (600) exceeds model's maximum context length (512).",
+    "The decoder prompt (length 600) is longer than the maximum model length of 512. Make sure that ...",
+    "The decoder prompt (length 512) plus the number of requested output tokens (at least 1) is longer than the maximum "
+    + "model length of 512.",
+    # SGLang, llama.cpp
     "The input (600 tokens) is longer than the model's context length (512 tokens).",
-    "The decoder prompt (length 600) is longer than the maximum model length of 512.",
     "the request exceeds the available context size (512 tokens), try increasing it",
-    '{"error": {"code": "context_length_exceeded"}}',
+]
+PROMPT_AND_MAX_TOKENS_TOO_LONG = [
+    # OpenAI and older vLLM, SGLang
+    "This model's maximum context length is 512 tokens. However, you requested 600 tokens (88 in the messages, ...).",
+    "'max_tokens' or 'max_completion_tokens' is too large: 512. This model's maximum context length is 512 tokens and "
+    + "your request has 12 input tokens (512 > 512 - 12).",
+    "You passed 500 input tokens and requested 50 output tokens. However, the model's context length is only 512.",
+    "Requested token count exceeds the model's maximum context length of 512 tokens. You requested a total of 600 "
+    + "tokens: 88 tokens from the input messages and 512 tokens for the completion.",
 ]
 
 
-@pytest.mark.parametrize("words", OVERFLOWS)
+@pytest.mark.parametrize("words", [*PROMPT_TOO_LONG, *PROMPT_AND_MAX_TOKENS_TOO_LONG, "context_length_exceeded"])
 def test_overflow_is_known_in_the_words_of_each_server(words: str) -> None:
     done = refused(ASKED, 400, words, url="http://host/v1")
     assert (done.text, done.finish_reason, done.num_completion_tokens, done.is_overflow) == ("", "length", 0, True)
 
 
-@pytest.mark.parametrize("words", OVERFLOWS[:-1])
+@pytest.mark.parametrize("words", PROMPT_AND_MAX_TOKENS_TOO_LONG)
 def test_limit_that_leaves_no_room_for_any_prompt_is_an_error_of_the_run_file(words: str) -> None:
     with pytest.raises(ConfigError, match=r"max_tokens = 512 leaves no room .* context of 512 tokens"):
         refused(replace(ASKED, max_tokens=512), 400, words, url="http://host/v1")
+
+
+@pytest.mark.parametrize("words", PROMPT_TOO_LONG)
+def test_prompt_that_is_too_long_by_itself_says_nothing_about_the_limit(words: str) -> None:
+    assert refused(replace(ASKED, max_tokens=512), 400, words, url="http://host/v1").is_overflow
 
 
 @pytest.mark.parametrize(
