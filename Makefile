@@ -86,10 +86,10 @@ endif
 engine: $(ENGINE_STAMP)  ## make .engine, the environment of vLLM (its CPU build where there is no GPU)
 
 ifneq ($(UV),)
-ENGINE_PIP := $(UV) pip install --python $(ENGINE_VENV)/bin/python --compile-bytecode
+ENGINE_PIP := $(UV) pip install --quiet --python $(ENGINE_VENV)/bin/python --compile-bytecode
 ENGINE_INDEX := --index
 else
-ENGINE_PIP := $(ENGINE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+ENGINE_PIP := $(ENGINE_VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check
 ENGINE_INDEX := --extra-index-url
 endif
 
@@ -111,8 +111,8 @@ ifeq ($(ENGINE),gpu)
 else
 	@torch="$$(grep '^torch==' $(ENGINE_FILE))"; \
 	$(ENGINE_PIP) --no-deps "$$torch" || { \
-		echo "engine: once more, from PyTorch's own index of CPU builds" >&2; \
-		$(ENGINE_PIP) --no-deps "$$torch" $(ENGINE_INDEX) $(CPU_TORCH_INDEX); \
+		echo "engine: once more, from $(or $(TORCH_INDEX),$(CPU_TORCH_INDEX))" >&2; \
+		$(ENGINE_PIP) --no-deps "$$torch" $(ENGINE_INDEX) $(or $(TORCH_INDEX),$(CPU_TORCH_INDEX)); \
 	}
 	@$(ENGINE_PIP) --no-deps -r $(ENGINE_FILE)
 endif

@@ -16,8 +16,12 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
+METRICS = """# HELP vllm:generation_tokens_total Number of generation tokens processed.
+# TYPE vllm:generation_tokens_total counter
+vllm:generation_tokens_total{{engine="0",model_name="ada"}} {count}.0
+vllm:e2e_request_latency_seconds_sum{{engine="0"}} 17.5
+"""
 IDLE = "import time; time.sleep(600)"
 
 
@@ -33,27 +37,37 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     folder: Path
     delay: float
+    num_tokens = 0
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: the real one is told not to log requests."""
 
     def do_GET(self) -> None:
-        self.answer(503 if (self.folder / "unhealthy").exists() else 200, {})
+        if self.path == "/metrics":
+            self.answer(200, METRICS.format(count=self.num_tokens).encode())
+        else:
+            self.answer(200, b"")
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         key = os.environ.get("VLLM_API_KEY")
         if key and self.headers.get("Authorization") != f"Bearer {key}":
-            self.answer(401, {"error": "Unauthorized"})
+            self.answer(401, b'{"error": "Unauthorized"}')
             return
         time.sleep(self.delay)
+        while (self.folder / "hangs").exists():
+            time.sleep(0.02)
+        if self.path == "/v1/completions":
+            self.answer(200, b"{}")
+            return
+        type(self).num_tokens += 2
         text = body["messages"][-1]["content"].upper()
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-        self.answer(200, {"id": "chatcmpl-1", "model": body["model"], "choices": [choice], "usage": usage})
+        reply = {"id": "chatcmpl-1", "model": body["model"], "choices": [choice], "usage": usage}
+        self.answer(200, json.dumps(reply).encode())
 
-    def answer(self, status: int, reply: dict[str, Any]) -> None:
-        data = json.dumps(reply).encode()
+    def answer(self, status: int, data: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))

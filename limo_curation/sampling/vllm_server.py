@@ -15,7 +15,6 @@ Where LIMO_ENGINE_API_KEY is set, the servers ask for it. It reaches them throug
 
 from __future__ import annotations
 
-import http.client
 import logging
 import os
 import shlex
@@ -35,13 +34,13 @@ from limo_curation.sampling.vllm_command import (
     server_environment,
     visible_gpus,
 )
+from limo_curation.sampling.vllm_health import Pulse, is_healthy
 from limo_curation.vllm_config import VllmConfig
 
 SECONDS_BETWEEN_LOOKS: Final = 0.25  # ours, as all numbers here
-SECONDS_BETWEEN_HEALTH_CHECKS: Final = 10.0
-HEALTH_REPLY_SECONDS: Final = 10.0
-MAX_UNHEALTHY_SECONDS: Final = 120.0
-"""A server that lives but gives no healthy answer for so long hangs. A busy one answers within seconds."""
+SECONDS_BETWEEN_PULSES: Final = 30.0
+MAX_LIFELESS_SECONDS: Final = 300.0
+"""A server that runs, but neither counts a token nor answers for so long, hangs."""
 FIRST_BACK_OFF_SECONDS: Final = 1.0  # before the first restart, doubled for each further one
 MAX_BACK_OFF_SECONDS: Final = 60.0
 NUM_QUOTED_LINES: Final = 30
@@ -107,6 +106,7 @@ class VllmServers:
                 raise replica.failure
 
     def _plan_replicas(self) -> list[Replica]:
+        self._stopping = threading.Event()  # a block of its own each time
         config, inherited = self.config, dict(os.environ)
         interpreter = config.interpreter()
         if not os.access(interpreter, os.X_OK):
@@ -221,17 +221,18 @@ class Replica:
         return ""
 
     def _watch(self, server: GuardedProcess) -> str:
-        healthy_at = asked_at = time.monotonic()
+        pulse = Pulse(self.port, model=self._config.requested_name, key=self._environment.get(VLLM_KEY, ""))
+        alive_at = felt_at = time.monotonic()
         while not self._stopping.wait(SECONDS_BETWEEN_LOOKS):
             if not server.is_alive:
                 return f"ended with exit status {server.stop()}"
-            if time.monotonic() - asked_at < SECONDS_BETWEEN_HEALTH_CHECKS:
+            if time.monotonic() - felt_at < SECONDS_BETWEEN_PULSES:
                 continue
-            asked_at = time.monotonic()
-            if is_healthy(self.port):
-                healthy_at = time.monotonic()
-            elif time.monotonic() - healthy_at > MAX_UNHEALTHY_SECONDS:
-                return f"has not been healthy for {MAX_UNHEALTHY_SECONDS:g} s"
+            felt_at = time.monotonic()
+            if pulse.beats():
+                alive_at = time.monotonic()
+            elif time.monotonic() - alive_at > MAX_LIFELESS_SECONDS:
+                return f"shows no sign of life for {MAX_LIFELESS_SECONDS:g} s"
         return ""
 
     def _last_lines(self) -> str:
@@ -241,18 +242,6 @@ class Replica:
         quoted = "\n".join(lines)
         key = self._environment.get(VLLM_KEY)
         return f"The end of {self._log}:\n{quoted.replace(key, '***') if key else quoted}"
-
-
-def is_healthy(port: int) -> bool:
-    """Return whether the server at a port of this machine says that it and its engine work."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=HEALTH_REPLY_SECONDS)  # no proxy between
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def choose_ports(first: int, number: int) -> list[int]:

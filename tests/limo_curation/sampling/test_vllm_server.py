@@ -11,17 +11,19 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from limo_curation.errors import ConfigError, TransientError
-from limo_curation.sampling import vllm_server
+from limo_curation.sampling import vllm_health, vllm_server
 from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.guarded_process import session_members
 from limo_curation.sampling.process_guard import descendants
-from limo_curation.sampling.vllm_server import VllmServers, choose_ports, is_healthy
+from limo_curation.sampling.vllm_health import is_healthy
+from limo_curation.sampling.vllm_server import VllmServers, choose_ports
 from limo_curation.vllm_config import VllmConfig
 from tests.counting_engine import request
 from tests.fake_vllm_server import fake_engine
@@ -177,13 +179,19 @@ def test_nothing_is_lost_when_a_replica_is_killed_in_the_middle_of_a_batch(tmp_p
     assert not running(tmp_path)
 
 
-def test_replica_that_hangs_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_server, "SECONDS_BETWEEN_HEALTH_CHECKS", 0.05)
-    monkeypatch.setattr(vllm_server, "MAX_UNHEALTHY_SECONDS", 0.3)
+def test_replica_that_hangs_is_started_again_though_it_calls_itself_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vllm_health, "REPLY_SECONDS", 0.2)
+    monkeypatch.setattr(vllm_server, "SECONDS_BETWEEN_PULSES", 0.05)
+    monkeypatch.setattr(vllm_server, "MAX_LIFELESS_SECONDS", 0.3)
     with servers_of(tmp_path) as servers:
-        (tmp_path / "unhealthy").touch()
+        time.sleep(0.6)  # nothing to do is no reason
+        assert servers.num_restarts == (0,)
+        (tmp_path / "hangs").touch()
+        assert is_healthy(int(servers.urls[0].split(":")[2].removesuffix("/v1")))
         wait_until(lambda: servers.num_restarts == (1,))
-        (tmp_path / "unhealthy").unlink()
+        (tmp_path / "hangs").unlink()
         wait_until(lambda: len(running(tmp_path)) == 3)
     assert not running(tmp_path)
 
