@@ -11,8 +11,9 @@ Which one counts where there are several:
    turn put behind the answer never counts.
 2. The last box that is closed and not empty. Boxes that commas part, or a few words that end in "and" or "or", are
    one list; of nested boxes the outermost counts. A "final answer is ..." behind the box comes before it.
-3. Else a last `#### ...`, else a last line `A: ...`, else a last sentence that says it concludes (`conclusions.py`),
-   else the last phrase such as "the answer is", 答案是 or 故选 (`stated_answers.py`). Nothing else is guessed at.
+3. Else a last `<answer>...</answer>`, else a last `#### ...`, else a last line `A: ...`, else a last sentence that says
+   it concludes (`conclusions.py`), else the last phrase such as "the answer is", 答案是 or 故选 (`stated_answers.py`).
+   Nothing else is guessed at.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from limo_curation.answers.conclusions import concluded
-from limo_curation.answers.stated_answers import final_answer, marked_line, stated
+from limo_curation.answers.stated_answers import final_answer, marked_line, stated, tagged
 
 MAX_ANSWER_CHARACTERS: Final = 50_000  # ours: what is longer is no answer but a box that was closed by accident
 LONGEST_CLOSE: Final = len("$$ final answer 1")
@@ -48,7 +49,7 @@ def extract_answer(text: str) -> str | None:
     if box is not None:
         behind = searched[box.end :]
         return (len(behind) > LONGEST_CLOSE and final_answer(behind)) or box.held
-    return marked_line(searched) or concluded(searched) or stated(searched)
+    return tagged(searched) or marked_line(searched) or concluded(searched) or stated(searched)
 
 
 # -- what belongs to the answer ----------------------------------------------------------------------------------------

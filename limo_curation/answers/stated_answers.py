@@ -56,6 +56,8 @@ PHRASE: Final = re.compile(
     re.IGNORECASE,
 )
 FINAL_PHRASE: Final = re.compile(r"\bfinal\s{1,3}answer\b", re.IGNORECASE)
+ANSWER_HEADING: Final = re.compile(r"\n[#*_ ]{0,6}(?:Final |FINAL )?(?:Answer|ANSWER)[*_:： ]{0,4}\n\s{0,4}(?=[A-Z])")
+ANSWER_TAG: Final = re.compile(r"<answer>([^<]{1,200})</answer>", re.IGNORECASE)
 ANSWER_FIRST: Final = re.compile(
     r"(\$[^$\n]{1,150}\$|\\\([^\n]{1,150}?\\\)|-?[0-9][0-9,./]{0,30})\s{1,3}is\s{1,3}(?:the|our)\s{1,3}"
     r"(?:final\s{1,3}|correct\s{1,3})?(?:answer|solution)\b",
@@ -79,6 +81,13 @@ def marked_line(text: str) -> str | None:
     return last[1].strip() if last is not None else None
 
 
+def tagged(text: str) -> str | None:
+    """Return what stands in the last short `<answer>...</answer>`."""
+    tail = text[-MAX_TAIL_CHARACTERS:]
+    answers = ANSWER_TAG.findall(tail) if "answer>" in tail else []
+    return announced(answers[-1]) or answers[-1].strip() or None if answers else None
+
+
 def final_answer(text: str) -> str | None:
     """Return what the last "final answer" announces, or None."""
     return stated(text) if len(text) > len("final answer") and FINAL_PHRASE.search(text) else None
@@ -95,6 +104,9 @@ def stated(text: str) -> str | None:
         answer = announced(tail[end : end + MAX_PHRASE_CHARACTERS + 1])
         if answer is not None:
             return answer
+    headings = [heading.end() for heading in ANSWER_HEADING.finditer(tail)]
+    if headings:
+        return announced(tail[headings[-1] : headings[-1] + MAX_PHRASE_CHARACTERS + 1])
     reversed_order = list(ANSWER_FIRST.finditer(tail)) if any(words in tail for words in ANSWER_LAST) else []
     return bare(reversed_order[-1][1]) if reversed_order else labelled(text)
 
@@ -163,7 +175,8 @@ def announced(rest: str) -> str | None:
     end = SENTENCE_END.search(rest)
     if end is None and len(rest) > MAX_PHRASE_CHARACTERS:
         return None
-    sentence = (rest[: end.start()] if end else rest).strip(" \t*_$\"'`”」")
+    written = rest[: end.start()] if end else rest
+    sentence = written.strip(" \t*_$\"'`”」")
     if NO_ANSWER.match(sentence) or DENIED.match(sentence) or not re.search(r"\w", sentence):
         return None
     is_short = len(sentence.split()) <= MAX_WORDS
@@ -171,7 +184,7 @@ def announced(rest: str) -> str | None:
     if letter is not None:
         return letter[1]
     if STATEMENT.search(sentence) and not sentence.startswith("\\"):
-        return stated_value(sentence)
+        return stated_value(written)
     if NUMBER.match(sentence) and WORDS_BEHIND.fullmatch(sentence):
         return value_at_start(sentence)  # "27 miles from the city"
     return right_side(sentence) if re.search(r"[0-9\\]", sentence) or is_short else None

@@ -154,6 +154,11 @@ def test_what_a_chat_template_puts_behind_does_not_count(text: str, answer: str)
         ("The answer is (B) it can never be a square.", "B"),
         ("Yes, we can. Answer: yes, because it is even", "yes"),
         ("la réponse est 12.", "12"),
+        ("<think>1</think> <answer> 5 </answer>", "5"),
+        ("<answer>\\(\\frac{1}{2}\\)</answer>", "\\frac{1}{2}"),
+        ("<answer>It is \\boxed{5}.</answer>", "5"),
+        ("We add.\n\n### Final Answer\n\nThe area is $5$.", "5"),
+        ("We add.\n\n**Final Answer**\n\n5", "5"),
         ("故选：C。", "C"),
         ("因此选（B）。", "B"),
         ("所以答案应该是 12 或 15。", "12 或 15"),
@@ -192,6 +197,7 @@ def test_last_phrase_with_an_answer_behind_it_counts() -> None:
         ("因此，她一共有**858颗**糖果。", "858"),
         ("5 - 2 = 3页 因此，数学作业多 **3页**。", "3"),
         ("所以，水将在300分钟内放完。", "300分钟"),
+        ("答：他有12个苹果。", "12"),
         ("Donc, il a 79 g de cire.", "79 g"),
         ("Por lo tanto, la probabilidad es de **25%**.", "25%"),
         ("Итак, всего 12 дней.", "12"),
@@ -244,6 +250,8 @@ def test_extraction_is_linear_in_long_and_deep_texts() -> None:
         "<|im_end|>",
         "</think>",
         "故选",
+        "<answer> ",
+        "\n# Answer\n",
     ],
 )
 def test_repeated_marks_cost_linear_time(unit: str) -> None:
