@@ -110,8 +110,8 @@ ifeq ($(ENGINE),gpu)
 	@$(ENGINE_PIP) -e ".[vllm]"
 else
 	@torch="$$(grep '^torch==' $(ENGINE_FILE))"; \
-	$(ENGINE_PIP) --no-deps "$$torch" || { \
-		echo "engine: once more, from $(or $(TORCH_INDEX),$(CPU_TORCH_INDEX))" >&2; \
+	$(ENGINE_PIP) --no-deps "$$torch" 2>/dev/null || { \
+		echo "engine: torch from $(or $(TORCH_INDEX),$(CPU_TORCH_INDEX))" >&2; \
 		$(ENGINE_PIP) --no-deps "$$torch" $(ENGINE_INDEX) $(or $(TORCH_INDEX),$(CPU_TORCH_INDEX)); \
 	}
 	@$(ENGINE_PIP) --no-deps -r $(ENGINE_FILE)

@@ -1,9 +1,6 @@
-"""The section of the run file for vLLM servers that a run starts itself; `sampling/vllm_server.py` starts them.
+"""Settings of vLLM servers that a run starts itself; `sampling/vllm_server.py` starts them.
 
-    [engine.vllm]
-    model = "Qwen/Qwen2.5-Math-7B-Instruct"
-    replicas = 8                                 # one for each GPU of the machine
-    max_model_len = 4096
+    VllmConfig(model="Qwen/Qwen2.5-Math-7B-Instruct", replicas=8, max_model_len=4_096)     # one for each of 8 GPUs
 
 Nothing of it changes what is asked for, so it is in no stage's key. Where a number is vLLM's own default, it is that of
 version 0.32.

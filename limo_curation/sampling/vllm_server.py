@@ -191,6 +191,8 @@ class Replica:
                 self.failure = TransientError(told) if self.is_settled.is_set() else ConfigError(told)
         except TransientError as error:
             self.failure, self.is_stuck = error, True
+        except OSError as error:
+            self.failure = ConfigError(f"{self._name} can't be started: {error}")
         finally:
             if self.failure is not None:
                 logger.error("vLLM: %s", self.failure)

@@ -124,6 +124,12 @@ def test_missing_engine_is_named_with_the_command_that_makes_it(tmp_path: Path) 
         servers_of(tmp_path, python=str(tmp_path / "absent")).__enter__()
 
 
+def test_log_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "logs" / "replica-0.log").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"replica 0 of ada can't be started: .*replica-0\.log"):
+        servers_of(tmp_path).__enter__()
+
+
 def test_taken_port_is_told_before_anything_starts(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
