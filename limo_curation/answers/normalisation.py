@@ -81,7 +81,7 @@ SHORT_ROOT: Final = re.compile(r"(?:\\sqrt|√) ?([0-9A-Za-z])")
 PLAIN_ROOT: Final = re.compile(r"(?<![A-Za-z\\])sqrt ?\(([0-9A-Za-z]+)\)")
 SHORT_POWER: Final = re.compile(r"\^ ?(?:([+-]?[0-9]+)|\(([0-9A-Za-z/+-]+)\))")
 SIGNS: Final = (("<=", r"\le "), (">=", r"\ge "), ("!=", r"\ne "), ("**", "^"), ("$", " "))
-USELESS_SPACE: Final = re.compile(r" (?![0-9A-Za-z])|(?<![0-9A-Za-z]) (?!(?<=[0-9], )[0-9]{3}(?![0-9]))")
+USELESS_SPACE: Final = re.compile(r" (?![0-9A-Za-z])|(?<![0-9A-Za-z]) (?!(?<=[0-9 ], )[0-9]{3}(?![0-9]))")
 """All but those around words, and the one in `100, 200`, which tells two numbers from 100,200."""
 ESCAPED_TWICE: Final = re.compile(  # before these commands no matrix row ends
     r"(?<!\\)\\\\(?=(?:left|right|[dt]?frac|sqrt|text|leq?|geq?|neq?|pi|cdot|times|cup|in|infty|boxed|pm|begin|end)"

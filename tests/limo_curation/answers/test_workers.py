@@ -21,7 +21,7 @@ from limo_curation.answers.workers import Worker, compare_leaves
 PROJECT = Path(__file__).parents[3]
 PAIRS = [
     (r"\sqrt{8}", r"2\sqrt{2}"),
-    (r"\sqrt{8}", r"3\sqrt{2}"),
+    ("(x+1)^2", "x^2+3x+1"),
     ("(x+1)^2", "x^2+2x+1"),
     (r"\sin^2 x+\cos^2 x", "1"),
     ("2a", "2b"),
@@ -142,7 +142,7 @@ workers.COMMAND = sys.argv[1]
 workers.compare_leaves([[("x", "y")]] * 2, num_workers=2, timeout_seconds=30)
 print(*(worker._process.pid for worker in workers.idle_workers), flush=True)
 if sys.argv[2] == "busy":
-    workers.compare_leaves([[("sleep", "y")]] * 2, num_workers=2, timeout_seconds=2)
+    workers.compare_leaves([[("sleep", "y")]] * 2, num_workers=2, timeout_seconds=1)
 if sys.argv[2] != "exit":
     time.sleep(600)
 """
