@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final, NamedTuple
 
 from limo_curation.answers import Comparison, Verdict
@@ -43,7 +44,7 @@ class GoldAudit:
     is_readable: bool
     """Whether the comparison understands the gold answer, or an attempt wrote the same."""
     other_answer: str | None
-    """The most frequent other answer, in its most frequent spelling; None where nothing contradicts."""
+    """The most frequent other answer, in its most frequent spelling; None where too few contradict to dispute."""
     other_votes: int
     """Attempts that say so, in any spelling."""
     is_disputed: bool
@@ -77,10 +78,9 @@ def gold_audit(attempts: Iterable[Attempt], gold: str, *, min_share: float, min_
     for (answer, verdict), number in counted.items():
         if answer is not None and verdict in against:
             votes[answer] += number
-    other, other_votes = most_voted(votes)
-    is_disputed = other_votes >= max(min_votes, min_share * num_attempts)
-    if not is_readable and votes.total() >= min_votes:
-        is_disputed = True
+    needed = max(min_votes, min_share * num_attempts) if is_readable else min_votes
+    other, other_votes = most_voted(votes) if votes.total() >= needed else (None, 0)
+    is_disputed = other_votes >= needed if is_readable else votes.total() >= needed
     evidence = f"{other_votes} of {num_attempts} attempts say {shown(other)}, gold is {shown(gold)}"
     if not is_readable:
         evidence += ", which can't be read"
@@ -99,7 +99,11 @@ def most_voted(votes: Counter[str]) -> tuple[str | None, int]:
     what equals it, and the first in the order of votes and text wins a draw.
     """
     spellings = sorted(votes, key=lambda answer: (-votes[answer], len(answer), answer))
-    totals = {answer: sum(votes[other] for other in spellings if are_equal(answer, other)) for answer in spellings}
+    totals = dict(votes)
+    for one, other in combinations(spellings, 2):
+        if are_equal(one, other):
+            totals[one] += votes[other]
+            totals[other] += votes[one]
     winner = max(spellings, key=lambda answer: totals[answer], default=None)  # the first of equals
     return winner, totals[winner] if winner is not None else 0
 
