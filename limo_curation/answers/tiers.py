@@ -80,7 +80,8 @@ def compare_many(
         predicted: the answers to be checked; None is undecided.
         gold: as many reference answers.
         num_workers: processes for the pairs that need sympy.
-        timeout_seconds: time after which one such pair is given up as undecided.
+        timeout_seconds: wall time after which one such pair is given up as undecided; half of it is the processor
+            time that the pair may take.
         policy: how to judge pairs that can be read in two ways.
 
     Returns:
