@@ -65,12 +65,20 @@ class Tries:
     cost: int = 0
     by_url: Counter[str] = field(default_factory=Counter[str])
     last: str = ""
+    waits_since: float | None = None
+    """Since when servers only ask to wait, or are gone; a try that came through ends that."""
 
-    def add(self, failure: Failure, url: str) -> None:
+    def add(self, failure: Failure, url: str, *, now: float) -> None:
         """Count a failed try."""
         self.cost += failure.cost
         self.by_url[url] += 1
         self.last = f"{failure.reason} at {url}"
+        self.waits_since = None if failure.cost else self.waits_since or now
+
+    def are_spent(self, *, patience_seconds: float, now: float) -> bool:
+        """Return whether the request has failed for good."""
+        has_waited = self.waits_since is not None and now - self.waits_since > patience_seconds
+        return self.cost >= NUM_TRIES or has_waited
 
 
 class EndpointSampler:
@@ -192,8 +200,8 @@ class EndpointSampler:
                 return reply
             now = time.monotonic()
             replica.note_failure(reply, began=began, now=now)
-            tries.add(reply, replica.url)
-            if tries.cost >= NUM_TRIES or (reply.cost == 0 and now - tries.began > self.patience_seconds):
+            tries.add(reply, replica.url, now=now)
+            if tries.are_spent(patience_seconds=self.patience_seconds, now=now):
                 num_tries, seconds = tries.by_url.total(), now - tries.began
                 raise TransientError(
                     f"{request.model}: {num_tries} tries in {seconds:.0f} s failed, the last with {tries.last}; "

@@ -156,6 +156,12 @@ def test_server_that_asks_to_wait_for_ever_is_given_up(server: ChatServer) -> No
         texts(sampler_of(server.url, patience_seconds=0.2), questions(4))
 
 
+def test_patience_begins_when_the_server_is_gone_and_not_when_the_request_was_sent(server: ChatServer) -> None:
+    server.replies = [Reply(0), Reply(429)]
+    server.delay_seconds = 0.4  # a long completion, for which the connection is cut, and then the server is busy
+    assert texts(sampler_of(server.url, patience_seconds=0.6), questions(1)) == ["QUESTION 0"]
+
+
 def test_burst_of_server_errors_passes(server: ChatServer) -> None:
     server.replies = [Reply(500), Reply(502), Reply(504), Reply(500, b"\xff\xfe")]
     assert len(texts(sampler_of(server.url), questions(20))) == 20
