@@ -42,6 +42,8 @@ class Side:
     places: int
     """Digits behind the point of that number."""
     percents: int
+    has_circle: bool
+    """It holds pi, so that it may be an angle."""
     is_ambiguous: bool
     """Another reading exists, such as the square of -2 for -2^2."""
     units: tuple[str, ...]
@@ -76,16 +78,34 @@ def evaluate(
         raise UnclearError("rest")
     if isinstance(value, float) and not math.isfinite(value):
         raise UnclearError("infinite")
-    literal = reader.num_numbers == 1 and reader.num_operations == 0
+    scientific = scientific_places(tokens)
+    literal = scientific is not None or (reader.num_numbers == 1 and reader.num_operations == 0)
     return Side(
         value,
         literal,
-        reader.places if literal else 0,
+        (reader.places if scientific is None else scientific) if literal else 0,
         reader.percents,
+        reader.circles > 0,
         reader.is_ambiguous,
         tuple(reader.units),
         tuple(reader.decimals),
     )
+
+
+def scientific_places(tokens: Sequence[Token]) -> int | None:
+    r"""Return the digits behind the point of `2.48 \times 10^{-19}` (here 21); None for anything else."""
+    text = [token.text for token in tokens[:10] if token.text not in ("{", "}")]
+    text = text[1:] if text[:1] == ["-"] else text
+    if len(text) < 5 or text[1:4] != ["*", "10", "^"] or tokens[0].kind not in ("number", "operator"):
+        return None
+    is_negative = text[4] == "-"
+    exponent = text[5 if is_negative else 4 :][:1]
+    rest = tokens[len(tokens) - 1]
+    if len(text) - (6 if is_negative else 5) > 1 or (rest.kind in ("number", "letter") and rest.text != exponent[0]):
+        return None
+    if not exponent or not exponent[0].isdigit() or len(exponent[0]) > 3 or "." not in text[0]:
+        return None
+    return len(text[0].partition(".")[2]) - int(exponent[0]) * (-1 if is_negative else 1)
 
 
 def plain_side(tokens: Sequence[Token]) -> Side | None:
@@ -111,7 +131,9 @@ def plain_side(tokens: Sequence[Token]) -> Side | None:
             done, value = done + value, number if operator == "+" else -number
         was_quotient = operator == "/"
     is_literal = len(tokens) == 1
-    return Side(bounded(done + value), is_literal, places if is_literal else 0, 0, is_ambiguous, (), tuple(decimals))
+    return Side(
+        bounded(done + value), is_literal, places if is_literal else 0, 0, False, is_ambiguous, (), tuple(decimals)
+    )
 
 
 PLAIN_KINDS: Final = ("number", "operator")
@@ -193,6 +215,7 @@ class Reader:
         while True:
             operator = self.peek()
             if operator == "*" or (operator in ("x", "X") and not self.tokens[self.at].is_math and self.is_cross()):
+                self.is_ambiguous |= operator != "*" and self.is_glued()
                 self.at += 1
                 value = bounded(value * self.signed(self.powered))
             elif operator == "/":
@@ -218,6 +241,11 @@ class Reader:
         """Whether a letter x stands between two numbers, as a sign of multiplication."""
         before = self.tokens[self.at - 1]
         return before.kind != "letter" and (self.kind(1) == "number" or self.peek(1) == "(")
+
+    def is_glued(self) -> bool:
+        """Whether a letter x touches a number, as a name would: 2x1x2."""
+        token = self.tokens[self.at]
+        return self.tokens[self.at - 1].end == token.start or self.tokens[self.at + 1].start == token.end
 
     def starts_factor(self, ahead: int = 0) -> bool:
         """Whether a factor begins here."""
@@ -276,6 +304,10 @@ class Reader:
             text = self.peek()
             if text.lower() in PARTS and self.starts_factor(1):
                 return
+            if self.peek(1) == "(" and (
+                self.kind() == "text" or self.tokens[self.at + 1].start == self.tokens[self.at].end
+            ):
+                raise UnclearError(text)  # a function: sqrt(5)
             self.units.append(text)
             self.at += 1
             if self.peek() == "^" and self.kind(1) == "number":
@@ -284,6 +316,8 @@ class Reader:
                 self.at += 4
             if self.peek() == "/" and self.kind(1) in WORDS:
                 self.at += 1
+            elif self.peek() == "/" and self.peek(1) in ("h", "s") and not self.tokens[self.at].is_math:
+                self.at += 2  # km/h
         if self.peek() == "/" and self.kind(1) in WORDS:  # 5/hour
             self.at += 1
             self.unit()

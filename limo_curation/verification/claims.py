@@ -21,6 +21,7 @@ STOPS: Final = frozenset(("edge", "row", "newline", "blank", "arrow", "other", "
 PUNCTUATION: Final = frozenset(',;:.?、。，；：？！&"“”>')
 OPENING: Final = frozenset(("(", "[", "{", r"\lfloor", r"\lceil"))
 CLOSING: Final = frozenset((")", "]", "}", r"\rfloor", r"\rceil"))
+MAX_CLAIMS: Final = 10_000  # ours: of one chain; further ones are not looked at
 MAX_UNIT_WORDS: Final = 2  # ours: of a unit before a relation; more are a label, or a sentence
 MAX_SKIPPED: Final = 5  # ours: breaks between a relation and a side on another line
 
@@ -35,8 +36,16 @@ BEFORE_OF: Final = listed(
 )
 BEHIND: Final = listed(
     "times plus minus divided multiplied of dozen hundred thousand million billion trillion squared cubed"
-    " percent mod modulo over choose factorial point remainder less more to in"
+    " percent mod modulo over choose factorial point remainder less more to"
 )
+NO_UNITS: Final = listed(
+    "and or because since so then but is are was were which gives gave makes made equals if when that thus hence"
+    " simplifies becomes we you i he she they has have had leaves into"
+)
+COMPOUND: Final = listed(
+    "hour hours minute minutes day days week weeks year years foot feet pound pounds dollar dollars"
+)
+APPLIED: Final = listed("divided divide dividing multiplied multiply multiplying increased decreased reduced")
 HAN_BEFORE: Final = "加减乘除比倍半的与和第负"
 HAN_BEHIND: Final = ("万", "亿", "千", "百", "倍", "加", "减", "乘", "除", "成", "分之", "又", "余", "比")
 
@@ -63,11 +72,13 @@ class Claim(NamedTuple):
 
 
 def find_claims(tokens: Sequence[Token]) -> list[Claim]:
-    """Return the claims in their order."""
+    """Return the first MAX_CLAIMS claims in their order."""
     claims = list[Claim]()
     for at, token in enumerate(tokens):
         if token.kind not in RELATIONS:
             continue
+        if len(claims) == MAX_CLAIMS:
+            break
         start, end = skip(tokens, at, -1), skip(tokens, at, 1)
         left, right = backwards(tokens, start), forwards(tokens, end)
         if is_in_script(tokens, left, right) or left.low == left.high or right.low == right.high:
@@ -139,6 +150,8 @@ def backwards(tokens: Sequence[Token], start: int) -> Run:
 
 def is_unit_before(tokens: Sequence[Token], at: int, start: int) -> bool:
     """Return whether a word is the unit of a number, between it and an operator or the relation."""
+    if not can_be_unit(tokens, at):
+        return False
     if at > 1 and tokens[at - 1].text == "/" and (tokens[at - 2].kind in WORDS or tokens[at].kind != "han"):
         return True  # miles/hour, 5/hour
     if at == 0 or not ends_operand(tokens[at - 1]):
@@ -153,6 +166,18 @@ def is_unit_before(tokens: Sequence[Token], at: int, start: int) -> bool:
     ):
         return not is_operator_word(plain(tokens[at]))
     return plain(tokens[at]) in PARTS
+
+
+def can_be_unit(tokens: Sequence[Token], at: int) -> bool:
+    """Return whether words may be a unit: no function of what stands behind them, and no part of a sentence."""
+    behind = tokens[at + 1] if at + 1 < len(tokens) else None
+    if not NO_UNITS.isdisjoint(plain(tokens[at]).split()):
+        return False
+    if behind is None or behind.text not in ("(", "-"):
+        return True
+    if behind.text == "(":
+        return tokens[at].kind != "text" and behind.start > tokens[at].end
+    return behind.start == tokens[at].end or behind.end < tokens[min(at + 2, len(tokens) - 1)].start  # "to -b = -5"
 
 
 def is_operator_word(text: str) -> bool:
@@ -173,12 +198,28 @@ def is_clear_behind_word(tokens: Sequence[Token], at: int, start: int) -> bool:
         return False  # "revenue - 5": the word is a number
     if word.kind == "text" or (first.text in ("(", "[", "{", "_", "^") and word.end == first.start):
         return False  # a function, or a label that is multiplied
+    if word.kind == "word" and ((first.kind == "number" and word.end == first.start) or is_remark(tokens, at, start)):
+        return False  # log10(100), 2 neutrons (2 * 3 quarks)
     if word.kind == "han":
         return word.text[-1] not in HAN_BEFORE
     words = plain(word).replace("-", " ").split()
-    if words[-1] == "and" and len(words) == 1 and at and tokens[at - 1].kind == "number":
-        return False  # 2 and 1/2
+    is_mixed = len(words) == 1 and is_fraction(tokens, at + 1)
+    if words[-1] == "and" and at and tokens[at - 1].text.isdigit() and (is_mixed or words[0] in COMPOUND):
+        return False  # 2 and 1/2, 2 hours and 24 minutes
+    if len(words) > 1 and words[-1] in ("by", "from", "to") and words[-2] in APPLIED:
+        return False
     return words[-1] not in BEFORE and not (words[-1] == "of" and (len(words) == 1 or words[-2] in BEFORE_OF))
+
+
+def is_fraction(tokens: Sequence[Token], at: int) -> bool:
+    """Return whether a fraction below one is written here, which a mixed number may end in: 2 and 1/2."""
+    above, slash, below = ([token.text for token in tokens[at : at + 3]] + [""] * 3)[:3]
+    return slash == "/" and above.isdigit() and below.isdigit() and (len(above), above) < (len(below), below)
+
+
+def is_remark(tokens: Sequence[Token], at: int, start: int) -> bool:
+    """Return whether all that stands behind a word is a bracket."""
+    return tokens[at + 1].text == "(" and tokens[start].text == ")"
 
 
 def is_clear_start(tokens: Sequence[Token], at: int) -> bool:
@@ -191,6 +232,8 @@ def is_clear_start(tokens: Sequence[Token], at: int) -> bool:
     if first.text == "-" and token.kind in ("row", "newline"):
         return False
     before = tokens[at - 1] if at else token
+    if token.kind == "edge" and before.kind == "operator":
+        return False
     if token.kind == "edge" and before.kind == "word" and before.text.lower().split()[-1] == "of":
         words = before.text.lower().replace("-", " ").split()
         return len(words) > 1 and words[-2] not in BEFORE_OF  # $10\%$ of $\$1.50 = ...$
@@ -232,6 +275,8 @@ def is_unit_behind(tokens: Sequence[Token], at: int, start: int) -> bool:
     if at == start or not ends_operand(tokens[at - 1]) or at + 1 == len(tokens):
         return False
     text, behind = plain(tokens[at]), tokens[at + 1]
+    if not can_be_unit(tokens, at):
+        return False
     return (behind.kind in ("operator", "equals", "approx", "text")) and not is_operator_word(text)
 
 
@@ -243,9 +288,9 @@ def is_clear_before_word(tokens: Sequence[Token], at: int) -> bool:
     if word.kind == "han":
         return not word.text.startswith(HAN_BEHIND)
     words = plain(word).replace("-", " ").split()
-    if not words or words[0] in BEHIND:
+    if not words or words[0] in BEHIND or "remainder" in words:
         return False
-    return not (words == ["and"] and at + 2 < len(tokens) and tokens[at + 2].text == "/")
+    return not (words == ["and"] and tokens[at - 1].text.isdigit() and is_fraction(tokens, at + 1))
 
 
 def is_clear_end(tokens: Sequence[Token], at: int) -> bool:

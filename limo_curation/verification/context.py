@@ -15,7 +15,7 @@ SENTENCE_CHARACTERS: Final = 200  # ours: how far around a claim its sentence is
 CORRECTION_CHARACTERS: Final = 250  # ours: how far behind a claim a correction of it may begin
 NEAR_CHARACTERS: Final = 200  # ours: how far around a claim "modulo" concerns it
 
-SENTENCE_END: Final = re.compile(r"[.!?](?=\s)|[。！？；\n]")
+SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)|[。！？；\n]")
 NOT_ASSERTED_BEFORE: Final = re.compile(
     r"(?:\b(?:if|suppose|supposing|assume|assuming|whether|unless|not|cannot|can't|never)"
     r"(?: that| to have| have)?|假设|假定|如果|若|是否|不是|并非|要使)[\s$\\(\[:*]{0,6}$",
@@ -23,10 +23,18 @@ NOT_ASSERTED_BEFORE: Final = re.compile(
 )
 NOT_ASSERTED_BEHIND: Final = re.compile(
     r"contradict|impossib|absurd|\bfalse\b|\bnot\b|n't\b|≠|\\neq?\b|\bwrong\b|incorrect|invalid|\bfails?\b"
-    r"|\bno solution|矛盾|不成立|不可能|不等|不对|错|不符|不满足|不正确",
+    r"|\bno solution|矛盾|不成立|不可能|不等|不符|不满足|不正确",
     re.IGNORECASE,
 )
-QUESTION: Final = re.compile(r"[\s$\\)\]]{0,4}[?？]")
+TRIAL_CHARACTERS: Final = 300  # ours: how far around a claim a trial and its outcome are looked for
+TRIAL: Final = re.compile(
+    r"(?:plug|substitut|check|verif|test|try|trying|confirm)|代入|检验|验证|尝试|试", re.IGNORECASE
+)
+REJECTED: Final = re.compile(
+    r"not|n't|extraneous|false|invalid|contradict|reject|discard|≠|\neq?|no|too (?:large|small|big|high|low)"
+    r"|不|增根|舍去|矛盾|错",
+    re.IGNORECASE,
+)
 CORRECTION: Final = re.compile(
     r"\b(?:wait|oops|hold on|let me (?:re|double|correct|fix|check)|that(?:'s| is|’s)? (?:not right|wrong|incorrect)"
     r"|(?:was|is|were) (?:wrong|incorrect|a mistake|an error|mistaken)|made (?:a|an) (?:\w+ )?(?:mistake|error)|i made"
@@ -36,10 +44,12 @@ CORRECTION: Final = re.compile(
 )
 ASSUMPTION: Final = re.compile(
     r"\b(?:if|suppose|assum\w*|let|try|test\w*|say|guess|for|when|consider|choose|take|set|setting|plug\w*|substitut\w*"
-    r"|example|instance|would|at|where|with|given)\b|假设|假定|设|若|如果|令|取|代入|当|例如|假如",
+    r"|example|instance|would|at)\b|假设|假定|设|若|如果|令|取|代入|当|例如|假如",
     re.IGNORECASE,
 )
-CASES: Final = re.compile(r"\bcases?\b|\bscenario|\boption\b|\beither\b|情况|情形|分类讨论|或者", re.IGNORECASE)
+CASES: Final = re.compile(
+    r"\bcases?\b|intercept|\bscenario|\boption\b|\beither\b|情况|情形|分类讨论|或者", re.IGNORECASE
+)
 SCALES: Final = (10**2, 10**3, 10**4, 10**6, 10**8, 10**9)
 SCALE_WORDS: Final = re.compile(r"thousand|million|billion|hundred|percent|\bcents?\b|[万千亿百]|%", re.IGNORECASE)
 MODULO: Final = re.compile(r"mod\b|modul|≡|\\equiv|congruen|o'clock|\bclock|同余|模|余", re.IGNORECASE)
@@ -62,7 +72,13 @@ def sentence(chain: str, start: int, end: int) -> tuple[str, str]:
 def is_asserted(chain: str, start: int, end: int) -> bool:
     """Return whether a chain says that a claim is true, in ordinary arithmetic."""
     before, behind = sentence(chain, start, end)
-    if NOT_ASSERTED_BEFORE.search(before[-60:]) or QUESTION.match(chain, end) or NOT_ASSERTED_BEHIND.search(behind):
+    if NOT_ASSERTED_BEFORE.search(before[-60:]) or NOT_ASSERTED_BEHIND.search(behind):
+        return False
+    if chain[end + len(behind) : end + len(behind) + 1] in ("?", "？"):
+        return False
+    if TRIAL.search(chain, max(0, start - TRIAL_CHARACTERS), start) and REJECTED.search(
+        chain, end, end + TRIAL_CHARACTERS
+    ):
         return False
     return MODULO.search(chain[max(0, start - NEAR_CHARACTERS) : end + NEAR_CHARACTERS]) is None
 

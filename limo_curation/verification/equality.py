@@ -31,6 +31,8 @@ FLOAT_TOLERANCE: Final = 1e-9  # ours: relative; what is not rational is evaluat
 LARGEST: Final = 10**300
 FAR_APART: Final = 0.2  # ours: relative difference from which an approximation fails
 MIN_ROUNDED_PLACES: Final = 3  # ours: a decimal with as many places may have been rounded before
+PRINTED_DIGITS: Final = 12  # ours: from here on a decimal is one that a program printed
+PRINTED_TOLERANCE: Final = 1e-11
 HOUR: Final = 3600
 NEARLY_SAME_TIME: Final = 0.01  # ours: relative; 100 minutes = 1.67 hours
 MAX_TIME_PARTS: Final = 4
@@ -85,7 +87,7 @@ def compare(
         return Status.HOLDS
     if left.percents or right.percents:
         return compare_percents(sides, left, right, names)
-    if left.is_ambiguous or right.is_ambiguous:
+    if left.is_ambiguous or right.is_ambiguous or is_same_angle(left, right) or is_pi(sides.left) or is_pi(sides.right):
         return Status.UNCHECKED
     if sides.is_approximate:
         return Status.FAILS if are_far_apart(left.value, right.value) else Status.UNCHECKED
@@ -105,6 +107,17 @@ def are_equal(left: Value, right: Value) -> bool:
     return left == right
 
 
+def is_same_angle(left: Side, right: Side) -> bool:
+    """Return whether two sides with pi differ by whole turns."""
+    turns = abs(left.value - right.value) / math.tau
+    return left.has_circle and right.has_circle and math.isclose(turns, round(turns), abs_tol=FLOAT_TOLERANCE)
+
+
+def is_pi(tokens: Sequence[Token]) -> bool:
+    """Return whether a side is a bare pi, which may be a name."""
+    return len(tokens) == 1 and tokens[0].text == r"\pi"
+
+
 def is_huge(value: Value) -> bool:
     """Return whether a value is beyond what double precision holds."""
     return abs(value) > LARGEST
@@ -119,19 +132,26 @@ def rounds(value: Value, written: Side) -> bool:
     """Return whether a value, rounded or cut off at the last place of a decimal, is that decimal."""
     if not written.is_literal or not written.places:
         return False
-    unit = Fraction(1, 10**written.places * (100 if written.percents and not isinstance(value, float) else 1))
+    if len(str(written.value.denominator if isinstance(written.value, Fraction) else 1)) >= PRINTED_DIGITS:
+        return math.isclose(value, written.value, rel_tol=PRINTED_TOLERANCE)  # 0.09999999999999998
+    unit = last_place(written) / (100 if written.percents and not isinstance(value, float) else 1)
     apart = abs(value) - abs(written.value)
     if isinstance(value, float) and written.percents:
         unit /= 100
     return value * written.value >= 0 and (abs(apart) * 2 <= unit or 0 <= apart < unit)
 
 
+def last_place(written: Side) -> Fraction:
+    """Return what one unit of a number's last place is worth."""
+    return Fraction(10) ** -written.places
+
+
 def is_nearly(value: Value, written: Side) -> bool:
     """Return whether a written number may be a value rounded up or down, or to a whole number."""
     if not written.is_literal or are_equal(value, written.value):
         return False
-    unit = Fraction(1, 10**written.places)
-    is_whole = not isinstance(value, float) and Fraction(value * 10**written.places).denominator == 1
+    unit = last_place(written)
+    is_whole = not isinstance(value, float) and Fraction(value / unit).denominator == 1
     return not is_whole and abs(value - written.value) < unit
 
 
@@ -160,7 +180,7 @@ def compare_percents(sides: Sides, left: Side, right: Side, names: Mapping[str, 
 
 def rounds_plainly(value: Value, written: Side) -> bool:
     """Return whether a number of percent is a rounded decimal before a percent sign."""
-    unit = Fraction(1, 10**written.places)
+    unit = last_place(written)
     apart = abs(value) - abs(written.value)
     return written.is_literal and written.places > 0 and (abs(apart) * 2 <= unit or 0 <= apart < unit)
 
@@ -174,8 +194,9 @@ def differ_in_unit(sides: Sides, left: Side, right: Side) -> bool:
     before = {unit_name(unit) for unit in left.units}
     if not (before or behind) or (before == behind and len(before) == 1):
         return False
-    if before and behind and before.isdisjoint(behind) and len(left.units) == 1:
-        return True  # a scale or a price: 1/2 inch = 20 miles
+    is_sum = not any(token.text in "*/" for token in sides.left)
+    if before and behind and before.isdisjoint(behind) and (is_sum or len(left.units) == 1):
+        return True  # a scale or a price: 1/2 inch = 20 miles, 3 pencils + 1 pen = 124 cents
     if len(before & MEASURES) > 1:
         return True  # 4 pounds - 6 ounces = 58 ounces
     low, high = sorted((abs(Fraction(left.value)), abs(Fraction(right.value))))
@@ -276,5 +297,5 @@ def came_from_rounding(
                 return True
     for side in (left, right):
         if lost and side.is_literal:
-            lost += Fraction(1, 2 * 10**side.places)
+            lost += last_place(side) / 2
     return abs(Fraction(left.value) - Fraction(right.value)) <= lost

@@ -9,6 +9,7 @@ does so for the value in seconds, minutes and hours alike.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,8 @@ from fractions import Fraction
 from itertools import islice, product
 from typing import Final, Literal
 
-from limo_curation.verification.arithmetic import GREEK, Side, evaluate, subscript
-from limo_curation.verification.claims import Claim, Run
+from limo_curation.verification.arithmetic import GREEK, WORDS, Side, evaluate, subscript
+from limo_curation.verification.claims import Claim, Run, plain
 from limo_curation.verification.context import CASES, is_asserted, is_assumed
 from limo_curation.verification.equality import (
     MIN_ROUNDED_PLACES,
@@ -33,6 +34,7 @@ from limo_curation.verification.values import UnclearError, Value
 
 MAX_NAMES: Final = 4  # ours: names of one equation
 MAX_READINGS: Final = 64  # ours: combinations of units of time
+SAME_SCALE: Final = 1e-4  # ours: of a decimal logarithm
 CLOSE: Final = 0.01  # ours: relative difference that rounding may make
 UNIT_LETTERS: Final = frozenset("msghlLkcdNJVWAKCF")
 TIMES: Final = re.compile(r"minutes.{0,2000}hour|hours?.{0,2000}minute|分钟.{0,2000}小时|小时.{0,2000}分", re.DOTALL)
@@ -75,6 +77,8 @@ def names_of(tokens: Sequence[Token], run: Run) -> list[str]:
         at += 1
         if token.kind != "letter" and token.text not in GREEK:
             continue
+        if at > 2 and tokens[at - 2].text == "/" and tokens[at - 3].kind in WORDS:
+            continue  # km/h
         try:
             size = subscript(tokens, at)
         except UnclearError:
@@ -110,7 +114,9 @@ def contradictions(
         return held, failed
     introduced = introductions(tokens)
     has_digits = DIGITS.search(chain) is not None
-    has_times = any(values.is_time for values in known.values()) or TIMES.search(chain) is not None
+    times = {name for name, values in known.items() if values.is_time}
+    if not times and TIMES.search(chain) is not None:
+        times = set(known)
     for index, claim in enumerate(claims):
         if not (claim.left.is_clear and claim.right.is_clear) or claim.is_approximate:
             continue
@@ -121,7 +127,7 @@ def contradictions(
             continue  # where the value is from
         if has_unit_letter(tokens, claim) or (has_digits and has_side_by_side(tokens, claim)):
             continue
-        found = check(tokens, claim, {name: known[name].certain[0] for name in names}, has_times=has_times)
+        found = check(tokens, claim, {name: known[name].certain[0] for name in names}, times=times)
         if found is None:
             continue
         name = own_name(tokens, claim.left)
@@ -129,6 +135,8 @@ def contradictions(
             held[index] = True
         elif name is not None and known[name].first < claim.relation:
             continue  # a name that is used again for something else
+        elif len(names) == 1 and known[names[0]].first < claim.relation:
+            continue  # "x = 2 ... so x^2 = -4": of one name alone, most often another branch
         elif any(introduced.get(used, -1) > claim.relation for used in names):
             continue
         elif is_asserted(chain, tokens[claim.left.low].start, tokens[claim.right.high - 1].end):
@@ -156,7 +164,7 @@ def known_values(chain: str, tokens: Sequence[Token], claims: Sequence[Claim], r
         values.first = values.first or claim.relation
         is_certain = not is_assumed(chain, tokens[claim.left.low].start, tokens[claim.right.high - 1].end)
         (values.certain if is_certain else values.assumed).append(side.value)
-    for name in names_beyond_values(tokens):
+    for name in names_beyond_values(tokens) | alternative_names(tokens, claims):
         if name in found:
             found[name].is_unusable = True
     if any(has_cases(values) for values in found.values()):
@@ -175,7 +183,7 @@ def introductions(tokens: Sequence[Token]) -> dict[str, int]:
     for at, token in enumerate(tokens):
         if token.kind in ("word", "han"):
             is_open = INTRODUCTION.search(token.text) is not None
-        elif token.text in (".", "。", ";") or token.kind in ("blank", "equals"):
+        elif token.text in (".", "。", ";") or token.kind == "blank":
             is_open = False
         elif is_open and token.kind == "letter":
             found[token.text] = at
@@ -213,9 +221,25 @@ def names_beyond_values(tokens: Sequence[Token]) -> set[str]:
             if token.text in "fghFGHPpqQ":
                 found.add(token.text)
         elif (
-            token.kind == "letter" and at and tokens[at - 1].text == "{" and tokens[at + 1].kind in ("equals", "other")
+            token.kind == "letter"
+            and at
+            and tokens[at - 1].text == "{"
+            and tokens[at - 2].text != r"\boxed"
+            and tokens[at + 1].kind in ("equals", "other")
         ) or (token.kind == "letter" and at and tokens[at - 1].text == "_"):
             found.add(token.text)
+    return found
+
+
+def alternative_names(tokens: Sequence[Token], claims: Sequence[Claim]) -> set[str]:
+    """Return the names of equations that are one of several: x + 1 = 2 or x + 1 = -2."""
+    found = set[str]()
+    for claim in claims:
+        behind = [
+            token for token in tokens[claim.right.high : claim.right.high + 3] if token.kind not in ("edge", "arrow")
+        ]
+        if behind and plain(behind[0]).split(" ")[0] in ("or", "或", "或者"):
+            found.update(names_of(tokens, claim.left))
     return found
 
 
@@ -256,11 +280,11 @@ def has_side_by_side(tokens: Sequence[Token], claim: Claim) -> bool:
 
 
 def check(
-    tokens: Sequence[Token], claim: Claim, values: Mapping[str, Value], *, has_times: bool
+    tokens: Sequence[Token], claim: Claim, values: Mapping[str, Value], *, times: set[str]
 ) -> Contradiction | Literal[True] | None:
     """Return True where an equation holds, what contradicts it, or None where that is not clear."""
     first: tuple[Value, Value] | None = None
-    for reading in readings(values, has_times=has_times):
+    for reading in readings(values, times=times):
         try:
             left = evaluate(tokens[claim.left.low : claim.left.high], reading)
             right = evaluate(tokens[claim.right.low : claim.right.high], reading)
@@ -274,10 +298,20 @@ def check(
             return None
         if left.is_ambiguous or right.is_ambiguous or left.percents or right.percents:
             return None
+        if is_scale(left.value, right.value):
+            return None
         if abs(left.value - right.value) <= CLOSE * max(abs(left.value), abs(right.value)):
             return None
         first = first or (left.value, right.value)
     return Contradiction(claim, claim.relation, values, *first) if first and depends_on(tokens, claim, values) else None
+
+
+def is_scale(left: Value, right: Value) -> bool:
+    """Return whether two sides differ by a power of ten, as other metric units would make them."""
+    if not left or not right:
+        return False
+    power = math.log10(abs(left / right))
+    return abs(power - round(power)) < SAME_SCALE
 
 
 def depends_on(tokens: Sequence[Token], claim: Claim, values: Mapping[str, Value]) -> bool:
@@ -293,8 +327,8 @@ def depends_on(tokens: Sequence[Token], claim: Claim, values: Mapping[str, Value
     return False
 
 
-def readings(values: Mapping[str, Value], *, has_times: bool) -> Iterator[dict[str, Value]]:
+def readings(values: Mapping[str, Value], *, times: set[str]) -> Iterator[dict[str, Value]]:
     """Return the values as they are, and where times occur each in other units as well."""
     names = list(values)
-    choices = [[values[name], *(values[name] * factor for factor in TIME_FACTORS if has_times)] for name in names]
+    choices = [[values[name], *(values[name] * factor for factor in TIME_FACTORS if name in times)] for name in names]
     return (dict(zip(names, chosen, strict=True)) for chosen in islice(product(*choices), MAX_READINGS))

@@ -22,9 +22,9 @@ from limo_curation.verification.context import BASES, is_asserted, is_scaled, is
 from limo_curation.verification.equality import Sides, Status, compare, compare_times, rounds
 from limo_curation.verification.propagation import Contradiction, contradictions
 from limo_curation.verification.tokens import MAX_CHARACTERS, Token, tokenize
-from limo_curation.verification.values import UnclearError, Value
+from limo_curation.verification.values import UnclearError, Value, number_value
 
-MAX_CLAIMS: Final = 20_000  # ours: of one chain; further ones are not looked at
+MAX_NOTES: Final = 10_000  # ours: annotations of one chain
 MAX_TEXT_CHARACTERS: Final = 300
 MAX_CLAIM_CHARACTERS: Final = 200
 
@@ -50,7 +50,7 @@ def check_steps(chain: str) -> list[StepCheck]:
     """Check every equation of a chain.
 
     Args:
-        chain: a reasoning text in English or Chinese, with or without LaTeX; of a longer one the first 500,000
+        chain: a reasoning text in English or Chinese, with or without LaTeX; of a longer one the first 300,000
             characters are read.
 
     Returns:
@@ -64,9 +64,9 @@ def check_steps(chain: str) -> list[StepCheck]:
     notes = [token for token in tokens if token.kind == "annotation"]
     tokens = [token for token in tokens if token.kind != "annotation"]
     checker = Checker(chain, tokens)
-    checks = checker.run(find_claims(tokens)[:MAX_CLAIMS])
+    checks = checker.run(find_claims(tokens))
     if notes:
-        checks += [check for note in notes[:MAX_CLAIMS] for check in annotation_checks(chain, note)]
+        checks += [check for note in notes[:MAX_NOTES] for check in annotation_checks(chain, note)]
         checks.sort(key=lambda check: check.start)
     return checks
 
@@ -143,6 +143,8 @@ class Checker:
             or status is Status.UNCHECKED
         ):
             self.rounded.update(text for text, _ in right.decimals)
+        if status is Status.FAILS and self.is_running_total(claim, left):
+            return Status.UNCHECKED, ""
         if status is Status.FAILS and left.is_literal and not claim.is_continued and self.is_label(claim, left, right):
             return Status.UNCHECKED, ""
         return status, f"{shown(left.value)} is not {shown(right.value)}" if status is Status.FAILS else ""
@@ -158,6 +160,16 @@ class Checker:
         """Return whether a bare number before a relation may be a label: `Step 2 = 15`, `3 eggs = 60 cents`."""
         in_formula = self.tokens[claim.relation].is_math and not left.units
         return right.is_literal or not in_formula
+
+    def is_running_total(self, claim: Claim, left: Side) -> bool:
+        """Return whether a side is carried on and not stated: 4 + 9 + 15 = 4 + 9 = 13, or 3 + 4 = 7 + 5 = 12."""
+        before, behind = self.written(claim.left), self.written(claim.right)
+        texts = [[token.text for token in side] for side in (before, behind)]
+        if 1 < len(behind) < len(before) and texts[0][: len(behind)] == texts[1]:
+            return True
+        first = next((at for at, token in enumerate(behind) if at and token.kind == "operator"), len(behind))
+        first = first if first < len(behind) and behind[0].kind == "number" else 0
+        return first == 1 and number_value(behind[0].text)[0] == left.value
 
     def side(self, run: Run) -> Side | None:
         """Return a side's value without any names put in; None where it has none."""

@@ -8,9 +8,11 @@ Every operation bounds the size of its result first, so that a tower of powers c
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from typing import Final
 
+THOUSANDS: Final = re.compile(r"[{},，\\!]")
 Value = int | Fraction | float
 
 MAX_BITS: Final = 1 << 13  # ours: of an exact number
@@ -24,7 +26,7 @@ class UnclearError(ValueError):
 def number_value(text: str) -> tuple[Value, int]:
     """Return the value of a written number and the digits behind its point."""
     if not text.isdigit():
-        text = text.replace("{,}", "").replace(",", "").replace("，", "")
+        text = THOUSANDS.sub("", text)
     if len(text) > MAX_DIGITS or (text[0] == "0" and text.isdigit() and len(text) > 1):
         raise UnclearError("digits")  # 0900 is a time of day
     whole, point, behind = text.partition(".")
