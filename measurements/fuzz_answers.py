@@ -82,6 +82,15 @@ class Grammar:
             )
         )
 
+    def near(self, square: Fraction) -> Answer:
+        """Return a fraction that is the number with this signed square, cut after a few places."""
+        scale = 10 ** self._rng.choice((2, 8, 15, 30))
+        above = math.isqrt(abs(square.numerator) * square.denominator * scale**2)
+        value = Fraction(above if square >= 0 else -above, square.denominator * scale)
+        return self.spelled_rational("-" if value < 0 else "", abs(value.numerator), value.denominator), signed_square(
+            value
+        )
+
     def spelled_rational(self, sign: str, above: int, below: int) -> str:
         """Return one spelling of a fraction."""
         factor = self._rng.randint(1, 4)
@@ -175,7 +184,7 @@ def pairs_of(rng: random.Random) -> Iterator[Pair]:
     for left in answers:
         right = rng.choice(answers)
         if left[1] is not None and rng.random() < 0.3:
-            right = grammar.spelled(left[1]), left[1]
+            right = grammar.near(left[1]) if rng.random() < 0.3 else (grammar.spelled(left[1]), left[1])
         if rng.random() < 0.5:
             left = mutated(left[0], answers, rng), None
         if rng.random() < 0.3:
