@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import importlib
 import io
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,6 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from limo_curation.errors import ConfigError
 from limo_curation.files import Files, without_credentials
@@ -41,7 +40,6 @@ CHUNK: Final = pl.Schema(
 ZSTD_LEVEL: Final = 6
 """Smaller by a seventh than level 3 on real chains; next to sampling, its CPU time is nothing (ours)."""
 SUFFIX: Final = ".parquet"
-ARROW_ERROR: Final = cast("type[Exception]", pa.ArrowException)  # pyright: ignore[reportUnknownMemberType]
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -154,12 +152,13 @@ def read_prefixes(files: Files, folder: str, name: str) -> tuple[Prefixes, int] 
 
     Reads the keys alone and checks no digest: whatever they say, a completion is taken from a whole chunk only.
     """
+    arrow: Any = importlib.import_module("pyarrow")  # Polars reads a remote file whole
+    parquet: Any = importlib.import_module("pyarrow.parquet")
     try:
         with files.fs.open(f"{files.root}/{folder}/{name}", "rb") as file:
-            parquet: Any = pq.ParquetFile(file)
-            keys: list[Any] = parquet.read(columns=["key"])["key"].to_pylist()
+            keys: list[Any] = parquet.ParquetFile(file).read(columns=["key"])["key"].to_pylist()
             size = int(file.seek(0, io.SEEK_END))
-    except (FileNotFoundError, KeyError, ARROW_ERROR):
+    except (FileNotFoundError, KeyError, arrow.ArrowException):
         return None
     except OSError as error:
         if error.errno is not None:  # a server that is down must not make us pay for what it holds
