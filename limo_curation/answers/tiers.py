@@ -126,7 +126,9 @@ def first_tiers(
 
     from limo_curation.answers.column import VERDICTS, explain_column
 
-    columns = [pl.Series(side, dtype=pl.String) for side in zip(*pairs, strict=True)]
+    # other than ASCII is never told by column, and a lone surrogate can't even be in one
+    ascii_only = (tuple(text if text and text.isascii() else None for text in pair) for pair in pairs)
+    columns = [pl.Series(side, dtype=pl.String) for side in zip(*ascii_only, strict=True)]
     told = {reason: Comparison(Verdict(verdict), Reason(reason)) for reason, verdict in VERDICTS.items()}
     return {
         pair: exact_tier(*pair, policy) if reason is None else told[reason]

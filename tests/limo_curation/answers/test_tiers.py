@@ -71,6 +71,7 @@ def test_verdict_does_not_depend_on_the_other_pairs_or_their_order() -> None:
 
 def test_long_lists_get_the_same_verdicts_by_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = [(f"{n}", f"{n % 7}.0") for n in range(40)] + [(None, "1"), ("1/3", "0.3"), (r"\frac{4}{2}", "2")]
+    pairs += [("\ud800", "2"), ("２", "2"), ("", "2"), ("2", "\ud800")]
     one_by_one = first_tiers(pairs, AnswerPolicy())
     monkeypatch.setattr(tiers, "MIN_COLUMN_PAIRS", 1)
     assert first_tiers(pairs, AnswerPolicy()) == one_by_one
