@@ -19,7 +19,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -160,22 +160,26 @@ class ChunkIndex:
 
         Whoever is killed in between leaves rows twice, and whoever finds a chunk gone looks for the new one.
         """
+        in_order = sorted(small, key=lambda run: run.chunks)  # two runs that join the same chunks write the same file
         batch: list[tuple[str, pl.DataFrame]] = []
         num_bytes = 0
-        for place, run in enumerate(small):
+        self._forget(small)
+        for place, run in enumerate(in_order):
             frame = whole_chunk(self.files, self.folder, run.chunks[0])
             if frame is not None:
                 batch.append((run.chunks[0], frame))
                 num_bytes += run.num_bytes
             if batch and (num_bytes >= 2 * SMALL_BYTES or place == len(small) - 1):
-                joined = pl.concat([frame for _, frame in batch]).unique("key", keep="first", maintain_order=True)
-                written = write_chunk(self.files, self.folder, joined)
-                self._forget([run for run in small[: place + 1] if run.chunks[0] != written.name])
-                self._know(written)
-                for name, _ in batch:
-                    if name != written.name:
-                        self._delete(f"{self.folder}/{name}")
+                self._write_joined(batch)
                 batch, num_bytes = [], 0
+
+    def _write_joined(self, batch: Sequence[tuple[str, pl.DataFrame]]) -> None:
+        joined = pl.concat([frame for _, frame in batch]).unique("key", keep="first", maintain_order=True)
+        written = write_chunk(self.files, self.folder, joined)
+        self._know(written)
+        for name, _ in batch:
+            if name != written.name:
+                self._delete(f"{self.folder}/{name}")
 
     def _join_runs(self, large: Sequence[Run]) -> None:
         """Write runs as one file, together with older files that are not much larger."""
@@ -230,7 +234,7 @@ def write_run(files: Files, folder: str, run: Run) -> Run:
     data = b"".join([length, header, run.prefixes.astype("<u8").tobytes(), run.numbers.astype("<u4").tobytes()])
     name = f"{hashlib.sha256(data).hexdigest()[:32]}{INDEX_SUFFIX}"
     write_file(files, f"{folder}/{name}", data)
-    return read_run(files, folder, name) or run
+    return read_run(files, folder, name) or replace(run, file=name)  # another run may have joined it already
 
 
 def read_run(files: Files, folder: str, name: str) -> Run | None:

@@ -57,6 +57,27 @@ def test_many_small_chunks_become_a_few_and_keep_every_row(files: Files) -> None
     assert found(ChunkIndex(files, FOLDER), *range(101)) == list(range(100))
 
 
+def test_chunks_that_another_run_joined_are_found_under_their_new_name(files: Files) -> None:
+    index, other = ChunkIndex(files, FOLDER), ChunkIndex(files, FOLDER)
+    for number in range(chunk_index.MAX_SMALL_CHUNKS - 1):
+        record(index, number)
+    assert found(other, 0, 999) == [0]  # now it knows them all
+    record(index, 100)
+    assert len(names(files)) == 1
+    record(other, 200)  # makes it join chunks that are gone
+    assert found(other, *range(chunk_index.MAX_SMALL_CHUNKS - 1), 100, 200) == [*range(31), 100, 200]
+    assert len(names(files)) == 2
+
+
+def test_runs_that_join_the_same_chunks_write_the_same_file(files: Files, tmp_path: Path) -> None:
+    other_files = Files(str(tmp_path / "other"))
+    index, other = ChunkIndex(files, FOLDER), ChunkIndex(other_files, FOLDER)
+    for number in range(chunk_index.MAX_SMALL_CHUNKS):
+        record(index, number)
+        record(other, chunk_index.MAX_SMALL_CHUNKS - 1 - number)
+    assert names(files) == names(other_files)
+
+
 def test_row_that_two_runs_recorded_is_kept_once_when_chunks_are_joined(files: Files) -> None:
     index = ChunkIndex(files, FOLDER)
     for number in range(chunk_index.MAX_SMALL_CHUNKS):
