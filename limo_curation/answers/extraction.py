@@ -76,8 +76,8 @@ def own_turn(text: str) -> str:
 def final_part(text: str) -> str:
     """Return what stands behind the thinking block, or the whole text where nothing does."""
     for mark in THINKING_ENDS:
-        _, found, behind = text.rpartition(mark)
-        if found and behind.strip():
+        end = text.rfind(mark)
+        if end >= 0 and (behind := text[end + len(mark) :]).strip():
             return behind
     return text
 
