@@ -45,7 +45,7 @@ SMALL_BYTES: Final = 2**20  # ours, as the three below
 MAX_SMALL_CHUNKS: Final = 32
 MAX_OWN_RUNS: Final = 32
 MAX_JOINED_KEYS: Final = 2**24
-"""No file of more keys is written anew: joining takes some 60 bytes of memory a key."""
+"""No file of more keys is written anew: joining takes some 40 bytes of memory a key."""
 INDEX_SUFFIX: Final = ".index"
 
 
