@@ -16,6 +16,7 @@ from typing import Final
 from limo_curation.answers.leaves import (
     BASED,
     CHOICE,
+    EQUATION,
     INTERVALS,
     LIST,
     OPAQUE,
@@ -45,6 +46,7 @@ from limo_curation.answers.verdicts import (
 MAX_ITEMS: Final = 40
 UNORDERED: Final = frozenset({LIST, SET})
 SEVERAL: Final = UNORDERED | INTERVALS
+RELATIONS: Final = frozenset({UNEQUAL, EQUATION, "<", r"\le"})
 CONSTANT_LETTERS: Final = frozenset("ei")
 
 
@@ -100,7 +102,8 @@ def compare_by_kind(left: Reading, right: Reading, rules: Rules) -> Comparison:
         return compare_with_several(scalar, several, rules)
     if left.kind.startswith("matrix") or right.kind.startswith("matrix"):
         return compare_matrices(left, right, rules)
-    return compare_equations(left, right, rules) or undecided(Reason.OTHER_KIND)
+    otherwise = Reason.RELATION if kinds & RELATIONS else Reason.OTHER_KIND
+    return compare_equations(left, right, rules) or undecided(otherwise)
 
 
 def compare_named(left: Reading, right: Reading, rules: Rules) -> Comparison:

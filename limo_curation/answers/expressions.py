@@ -20,6 +20,7 @@ from limo_curation.answers.arithmetic import MAX_BITS, UnclearError, fold
 MAX_CHARACTERS: Final = 600  # ours: a longer expression is compared as text only
 MAX_DEPTH: Final = 40  # ours
 MAX_DIGITS: Final = 1_000  # ours: of a written number
+MAX_SIGNS: Final = 2
 
 TOKEN: Final = re.compile(r" ?([0-9]+(?:\.[0-9]+)?|\.[0-9]+|\\[A-Za-z]+|[A-Za-z]+'?|[-+*/^_(){}\[\]!|°√])")
 LETTERS: Final = frozenset(
@@ -113,9 +114,10 @@ class Parser:
             raise UnclearError("depth")
 
     def _signed(self) -> Expression:
-        sign = self._take() if self._peek() in ("+", "-") else "+"
+        """Return a term with its sign, and with its own where brackets were forgotten: `x+-2`."""
+        signs = [self._take() for _ in range(MAX_SIGNS) if self._peek() in ("+", "-")]
         term = self._product()
-        return folded("*", number(Fraction(-1)), term) if sign == "-" else term
+        return folded("*", number(Fraction(-1)), term) if signs.count("-") % 2 else term
 
     def _product(self) -> Expression:
         first = self._peek()

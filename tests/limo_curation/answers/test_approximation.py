@@ -1,7 +1,7 @@
 """A difference between approximate values is a proof, and nothing is proven where the values are near."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limo_curation.answers.approximation import are_apart
@@ -44,6 +44,7 @@ def test_nothing_is_said_where_doubles_do_not_know(left: str, right: str) -> Non
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, 10**6))
+@settings(deadline=None)
 def test_equal_numbers_are_never_apart(number: int, other: int, third: int) -> None:
     assert not are_apart(rf"\sqrt{{{number * number * other}}}", rf"{number}\sqrt{{{other}}}")
     assert not are_apart(

@@ -222,7 +222,9 @@ def test_answers_that_graders_wrongly_call_equal_are_undecided() -> None:
         ("x=5", "y=5", Reason.NAME),
         ("A", "B", Reason.CHOICE),
         ("0,5", "0.5", Reason.GROUPING),
-        (r"x \ne 1", "1", Reason.OTHER_KIND),
+        (r"x \ne 1", "1", Reason.RELATION),
+        ("x^2=4", "2", Reason.RELATION),
+        ("2:3", "5", Reason.OTHER_KIND),
         ("x^2=0", "x=y", Reason.NAME),
         ("whatever this says", "5", Reason.NOT_UNDERSTOOD),
         ("9" * 3_000, "8", Reason.TOO_LONG),
@@ -265,7 +267,7 @@ def test_sequences_of_different_lengths_are_refused() -> None:
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_an_answer_equals_itself(answer: str) -> None:
     assert compare_answers(answer, answer) is Verdict.EQUAL
 
@@ -273,12 +275,13 @@ def test_an_answer_equals_itself(answer: str) -> None:
 @given(
     st.text(alphabet="0123456789.,/-()[]{}\\ ^_xab=<>%√π", max_size=12), st.text(alphabet="012,.-/() x=", max_size=8)
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_exact_tier_is_symmetric(left: str, right: str) -> None:
     assert exact_tier(left, right) == exact_tier(right, left)
 
 
 @given(st.integers(), st.integers())
+@settings(deadline=None)
 def test_integers_are_equal_exactly_when_they_are(left: int, right: int) -> None:
     expected = Verdict.EQUAL if left == right else Verdict.DIFFERENT
     assert compare_answers(f"{left:,}", f"${right}$.") is expected
@@ -300,7 +303,7 @@ FACTOR = st.integers(min_value=1, max_value=9)
 
 
 @given(st.fractions(max_denominator=99), NOTATION, NOTATION, FACTOR)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_a_rational_number_is_equal_in_any_two_notations(
     value: Fraction, first: Callable[[Fraction, int], str], second: Callable[[Fraction, int], str], factor: int
 ) -> None:
@@ -308,7 +311,7 @@ def test_a_rational_number_is_equal_in_any_two_notations(
 
 
 @given(st.fractions(-99, 99, max_denominator=99), st.fractions(-99, 99, max_denominator=99), NOTATION, NOTATION, FACTOR)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_two_rational_numbers_are_never_equal_in_any_notations(
     left: Fraction,
     right: Fraction,
@@ -354,13 +357,14 @@ NEAR_MISSES: list[Callable[[int], tuple[str, str]]] = [
 
 
 @given(st.sampled_from(NEAR_MISSES), st.integers(min_value=1, max_value=999))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_near_misses_are_never_equal(make: Callable[[int], tuple[str, str]], number: int) -> None:
     assume(number % 7 != 0)
     assert settled(*make(number)) is not Verdict.EQUAL
 
 
 @given(st.integers(-999, 999), st.sampled_from(["", " ", "  ", "\\,", "\\ ", "\\;", "\\quad ", "\u00a0", "\t"]))
+@settings(deadline=None)
 def test_space_around_a_number_changes_nothing(number: int, space: str) -> None:
     assert settled(f"{space}{number}{space}", f"{number}") is Verdict.EQUAL
     assert settled(f"({space}{number}{space},{space}1)", f"({number},1)") is Verdict.EQUAL
@@ -370,7 +374,7 @@ ANSWERS = st.sampled_from([answer for pair in EXACTLY_EQUAL + SURELY_DIFFERENT +
 
 
 @given(ANSWERS, ANSWERS)
-@settings(max_examples=1_000)
+@settings(max_examples=1_000, deadline=None)
 def test_reasons_are_symmetric_too(left: str, right: str) -> None:
     found, other = (exact_tier(*pair) for pair in ((left, right), (right, left)))
     assert found == other

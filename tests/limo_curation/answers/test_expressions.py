@@ -4,7 +4,7 @@ import time
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limo_curation.answers.expressions import parse_expression
@@ -20,6 +20,8 @@ from limo_curation.answers.expressions import parse_expression
         ("-2^{2}", -4),
         ("(-2)^{2}", 4),
         (r"2\cdot-3", -6),
+        ("5+-3", 2),
+        ("5--3", 8),
         ("2^{-3}", Fraction(1, 8)),
         (r"\frac{1+2}{4}", Fraction(3, 4)),
         (r"\sqrt{9}", 3),
@@ -97,11 +99,13 @@ def test_size_is_bounded(text: str) -> None:
 
 
 @given(st.text(alphabet="0123456789.+-*/^_(){}[]|!xyei \\", max_size=40))
+@settings(deadline=None)
 def test_any_text_is_survived(text: str) -> None:
     parse_expression(text)
 
 
 @given(st.integers(-999, 999), st.integers(-999, 999), st.integers(1, 99))
+@settings(deadline=None)
 def test_arithmetic_is_that_of_fractions(first: int, second: int, third: int) -> None:
     expression = parse_expression(f"({first})\\cdot({second})-\\frac{{{first}}}{{{third}}}")
     assert expression is not None

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limo_curation.answers.normalisation import normalise
@@ -51,11 +51,13 @@ def test_rows_of_a_matrix_are_not_taken_for_escaped_commands() -> None:
 
 
 @given(st.text(max_size=80))
+@settings(deadline=None)
 def test_normalising_twice_is_harmless(text: str) -> None:
     normalise(normalise(text))
 
 
 @given(st.text(alphabet="\\{}$^_ ,.!|frac12sqrtext()[]~*", max_size=200))
+@settings(deadline=None)
 def test_any_latex_is_survived(text: str) -> None:
     normalise(text)
 

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limo_curation.answers.numbers import based_number, last_place, rational
@@ -69,10 +69,12 @@ def test_last_place_of_scientific_notation_counts_the_exponent() -> None:
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-10_000, max_value=10_000))
+@settings(deadline=None)
 def test_decimals_are_read_as_python_reads_them(value: object) -> None:
     assert rational(f"{value}") == Fraction(f"{value}")
 
 
 @given(st.text(alphabet="0123456789.,-+/ e^{}\\frac", max_size=20))
+@settings(deadline=None)
 def test_any_text_is_survived(text: str) -> None:
     rational(text)

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limo_curation.answers import Verdict, compare_answers
@@ -50,6 +50,7 @@ def test_one_number_is_not_all_others() -> None:
 @given(
     st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), max_size=5), st.fractions(-12, 12, max_denominator=2)
 )
+@settings(deadline=None)
 def test_merging_keeps_every_number(pieces: list[tuple[int, int]], number: Fraction) -> None:
     made = [(point(Fraction(low))[0], point(Fraction(high))[1]) for low, high in pieces]
     found = merged(made)

@@ -4,7 +4,7 @@ import time
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limo_curation.answers.leaves import CHOICE, EQUATION, LIST, OPAQUE, RATIO, SCALAR, SET, UNION, Reading
@@ -75,6 +75,7 @@ def test_what_is_not_surely_understood_is_opaque(text: str) -> None:
 
 
 @given(st.text(alphabet="0123456789.,;:/-+()[]{}\\ ^_xyabC=<>|%$°√π∪∈≤", max_size=60))
+@settings(deadline=None)
 def test_any_text_is_survived(text: str) -> None:
     reading(text)
 
