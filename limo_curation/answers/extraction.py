@@ -63,10 +63,10 @@ TURN_END: Final = re.compile(
 
 
 def own_turn(text: str) -> str:
-    """Return the text without the marks of a chat template and the turns behind the first one."""
-    start = TURN_START.match(text.lstrip()) if text.lstrip().startswith("<|") else None
+    """Return the assistant's first turn without the marks of a chat template; a text without marks as it is."""
+    start = TURN_START.search(text) if text.lstrip().startswith("<|") else None
     if start is not None:
-        text = text.lstrip()[start.end() :]
+        text = text[start.end() :]
     for end in TURN_END.finditer(text):
         if text[: end.start()].strip():
             return text[: end.start()]

@@ -118,6 +118,7 @@ def test_boxes_are_one_list_only_where_and_joins_them(text: str, answer: str) ->
         (r"So it is \boxed{7}.<|im_end|>", "7"),
         (r"So it is \boxed{7}.<|im_start|>user and \boxed{8}?", "7"),
         (r"<|im_start|>assistant So it is \boxed{7}.<|im_end|><|im_start|>user \boxed{9}", "7"),
+        (r"<|im_start|>user \boxed{9}?<|im_end|><|im_start|>assistant So \boxed{7}.<|im_end|>", "7"),
         ("The answer is 7.<|eot_id|>The answer is 8.", "7"),
         (r"<|begin_of_thought|>\boxed{3}<|end_of_thought|><|begin_of_solution|>\boxed{7}<|end_of_solution|>", "7"),
     ],
