@@ -1,6 +1,7 @@
 """Final answers: finding one in a reasoning text, and deciding whether two of them are equal.
 
-The third verdict, "could not check", is never read as either of the others. Importing this loads no sympy.
+The third verdict, "could not check", is never read as either of the others. Importing this loads neither sympy nor
+Polars; `limo_curation.answers.column.compare_column` compares whole columns of plain numbers at once.
 """
 
 from limo_curation.answers.extraction import extract_answer
