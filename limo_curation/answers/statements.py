@@ -1,12 +1,13 @@
 r"""Read the value that a short statement ends in, and the formulas or the number at the beginning of a text.
 
     The largest $n$ is 34                       ->  34            the roots are $2$ and $-3$    ->  2, -3
-    the volume is $4 \times 30 = 120$ m          ->  120            he pays $7.78 for it         ->  7.78
+    the volume is $4 \times 30 = 120$ m         ->  120           he pays $7.78 for it         ->  7.78
     there are 12 ways that meet the conditions  ->  12            it takes 5 million years     ->  5 million
     at least 3 of the points lie on a line      ->  None: a bound, not a value
 
-A number keeps the unit or the multiplier behind it; what is only counted (`12 ways`) is left out. Texts are short here:
-whoever calls this cuts them, so that no pattern has to be careful with long ones.
+A number keeps the unit, the multiplier or the fraction behind it (`5 cm`, `5 million`, `3 tenths`); what is only counted
+(`12 ways`) is left out. Texts are short here: whoever calls this cuts them, so that no pattern has to be careful with
+long ones.
 """
 
 from __future__ import annotations
@@ -110,6 +111,9 @@ def value_at_start(text: str) -> str | None:
 FOLLOWING_WORD: Final = re.compile(
     r"\s?(?:\*\*)?(?:square |cubic )?(?:(?P<unit>[A-Za-z]{1,20}(?:/[A-Za-z]{1,6})?)|(?P<wide>[^\x00-\x7f]{1,4}))"
 )
+CHANGING: Final = re.compile(
+    r"dozens?|scores?|quarters?|half|halves|thirds?|(?!months?|depths?|lengths?|widths?)[a-z]{2,9}ths?"
+)
 WIDE_UNIT: Final = re.compile(r"(?<=[)}\]])\s?([^\x00-\x7f]{1,4})$")
 CONTINUING: Final = frozenset("π√∞²³^·×÷!:_")
 """What makes a number a part of an expression; `""`, the end of the text, is not in it."""
@@ -124,7 +128,7 @@ def quantity(text: str, number: re.Match[str]) -> str:
         (word["wide"][:size] for size in range(4, 0, -1) if word["wide"][:size] in UNITS.keys() | MULTIPLIERS.keys()),
         "",
     )
-    is_known = unit in MULTIPLIERS or (unit in UNITS and UNITS[unit] not in GENERIC)
+    is_known = unit in MULTIPLIERS or CHANGING.fullmatch(unit) or (unit in UNITS and UNITS[unit] not in GENERIC)
     return text[number.start() : word.start("unit" if word["unit"] else "wide")] + unit if is_known else number.group()
 
 

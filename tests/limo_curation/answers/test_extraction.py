@@ -194,6 +194,7 @@ def test_last_phrase_with_an_answer_behind_it_counts() -> None:
         ("We find that $x < 3$.", "x < 3"),
         ("The solution is $x \\le 5$", "x \\le 5"),
         ("Hence it lasts 5 million years.", "5 million"),
+        ("So he ate 3 quarters of it.", "3 quarters"),
         ("It can't be A, therefore I think it's B", "B"),
         ("因此，她一共有**858颗**糖果。", "858"),
         ("5 - 2 = 3页 因此，数学作业多 **3页**。", "3"),
