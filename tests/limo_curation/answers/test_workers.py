@@ -109,6 +109,14 @@ def test_worker_that_was_killed_from_outside_is_replaced(fake_worker: Worker) ->
     assert fake_worker.ask([("x", "x")], 5.0)[0].verdict is Verdict.EQUAL
 
 
+def test_interrupting_the_parent_leaves_its_workers_at_work(fake_worker: Worker) -> None:
+    process = fake_worker._process
+    assert process is not None
+    process.send_signal(signal.SIGINT)
+    assert fake_worker.ask([("x", "x")], 5.0)[0].verdict is Verdict.EQUAL
+    assert fake_worker._process is process
+
+
 @pytest.mark.parametrize(
     "text",
     [
