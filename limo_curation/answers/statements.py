@@ -1,13 +1,13 @@
 r"""Read the value that a short statement ends in, and the formulas or the number at the beginning of a text.
 
-    The largest $n$ is 34                       ->  34            the roots are $2$ and $-3$    ->  2, -3
-    the volume is $4 \times 30 = 120$ m         ->  120           he pays $7.78 for it         ->  7.78
-    there are 12 ways that meet the conditions  ->  12            it takes 5 million years     ->  5 million
+    The largest $n$ is 34                       ->  34       the roots are $2$ and $-3$  ->  2, -3
+    the volume is $4 \times 30 = 120$ m         ->  120      he pays $7.78 for it        ->  7.78
+    there are 12 ways that meet the conditions  ->  12       it takes 5 million years    ->  5 million
     at least 3 of the points lie on a line      ->  None: a bound, not a value
 
-A number keeps the unit, the multiplier or the fraction behind it (`5 cm`, `5 million`, `3 tenths`); what is only counted
-(`12 ways`) is left out. Texts are short here: whoever calls this cuts them, so that no pattern has to be careful with
-long ones.
+A number keeps the unit, the multiplier or the fraction behind it (`5 cm`, `5 million`, `3 tenths`); what is only
+counted (`12 ways`) is left out. Texts are short here: whoever calls this cuts them, so that no pattern has to be
+careful with long ones.
 """
 
 from __future__ import annotations
