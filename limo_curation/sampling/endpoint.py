@@ -28,7 +28,15 @@ import aiohttp
 
 from limo_curation.errors import ConfigError, TransientError
 from limo_curation.sampling.calls import Call, End, Finished
-from limo_curation.sampling.chat import TRANSIENT_STATUS, Failure, chat_body, completion_from, failure_from, refused
+from limo_curation.sampling.chat import (
+    MAX_WORDS,
+    TRANSIENT_STATUS,
+    Failure,
+    chat_body,
+    completion_from,
+    failure_from,
+    refused,
+)
 from limo_curation.sampling.loop_thread import LoopThread, SharedLoop
 from limo_curation.sampling.protocol import Completion, SampleRequest
 from limo_curation.sampling.replicas import FIRST_REST_SECONDS, Replica, api_key, next_replica, replicas_of
@@ -47,6 +55,8 @@ WINDOW_PER_SLOT: Final = 16
 """Requests taken ahead of the oldest one that was not handed out, for each slot. A completion at the token limit is
 some 8 times as long as the mean one; the slots beside it must not stand empty while it is written (ours)."""
 MAX_REPLY_BYTES: Final = 64 * 2**20
+MAX_WORDS_BYTES: Final = 10_000
+"""Of a refusal; the rest is not read for what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +115,11 @@ class EndpointSampler:
         Raises:
             ConfigError: a URL is not one of HTTP.
         """
-        self._key = api_key()
         self.max_concurrency = max_concurrency
         self.timeout_seconds = timeout_seconds
         self.patience_seconds = patience_seconds
         self._replicas = {
-            model: replicas_of(of_model, api_key=self._key, first_rest_seconds=first_delay_seconds)
+            model: replicas_of(of_model, api_key=api_key(), first_rest_seconds=first_delay_seconds)
             for model, of_model in urls.items()
         }
         self._warned: set[str] = set()
@@ -242,9 +251,7 @@ class EndpointSampler:
                 return Failure(f"a reply of more than {MAX_REPLY_BYTES >> 20} MiB")
         if response.status == 200:
             return completion_from(request, bytes(data))
-        words = data.decode(errors="replace")
-        if self._key:
-            words = words.replace(self._key, "***")
+        words = replica.without_secrets(data[:MAX_WORDS_BYTES].decode(errors="replace"))
         overflowed = refused(request, response.status, words, url=replica.url)
         self._warn_of_overflow(request, words)
         return overflowed
@@ -252,4 +259,5 @@ class EndpointSampler:
     def _warn_of_overflow(self, request: SampleRequest, words: str) -> None:
         if request.model not in self._warned:  # the ledger counts the others
             self._warned.add(request.model)
-            logger.warning("%s: a prompt leaves no room in the context and counts as cut off: %s", request.model, words)
+            told = words[:MAX_WORDS]
+            logger.warning("%s: a prompt leaves no room in the context and counts as cut off: %s", request.model, told)

@@ -49,6 +49,12 @@ class Replica:
         self.has_answered = True
         self.num_failures = 0
 
+    def without_secrets(self, words: str) -> str:
+        """Return what the server said without the credentials that it may repeat."""
+        for value in self.headers.values():
+            words = words.replace(value.partition(" ")[2], "***")
+        return words
+
     def note_failure(self, failure: Failure, *, began: float, now: float) -> None:
         """Let the replica rest.
 

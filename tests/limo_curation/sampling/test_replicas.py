@@ -73,6 +73,7 @@ def test_credentials_of_a_url_become_a_header_and_are_not_shown() -> None:
     assert one.url == "https://host/v1"
     assert one.headers == {"Authorization": f"Basic {base64.b64encode(b'ada:s3@cret').decode()}"}
     assert "s3" not in repr(one)
+    assert one.without_secrets(f"{one.headers} is refused") == "{'Authorization': 'Basic ***'} is refused"
 
 
 def test_proxy_of_the_environment_is_used_but_not_where_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
