@@ -34,10 +34,17 @@ def read_rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
 
 
 def test_suites(folder: Path) -> list[PairSet]:
-    """Return the pairs that libraries' maintainers labelled, a set for each suite; whole outputs stay whole."""
+    """Return the pairs that libraries' maintainers labelled, a set for each suite; whole outputs stay whole.
+
+    A pair that is labelled both ways (its label depends on a setting of the test) is left out.
+    """
+    rows = [row for row in read_rows(folder, "answer_pairs") if row["label_kind"].startswith("test-suite")]
+    labels: dict[tuple[str, str], set[bool]] = defaultdict(set)
+    for row in rows:
+        labels[row["pred"], row["gold"]].add(bool(row["equal"]))
     suites: dict[str, list[Pair]] = defaultdict(list)
-    for row in read_rows(folder, "answer_pairs"):
-        if row["label_kind"].startswith("test-suite"):
+    for row in rows:
+        if len(labels[row["pred"], row["gold"]]) == 1:
             suites[row["source"]].append(Pair(row["pred"], row["gold"], bool(row["equal"]), row["source"]))
     label = {"hendrycks_math:math_equivalence_test": "maintainers, of strings: debatable"}
     return [PairSet(source, label.get(source, "maintainers"), pairs) for source, pairs in sorted(suites.items())]
