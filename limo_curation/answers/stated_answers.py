@@ -29,6 +29,7 @@ from limo_curation.answers.statements import (
 
 MAX_TAIL_CHARACTERS: Final = 20_000  # ours: a phrase further from the end is in the middle of something
 MAX_PHRASE_CHARACTERS: Final = 200  # ours: a sentence longer than this behind "the answer is" is an explanation
+MAX_BEHIND_CHARACTERS: Final = 100  # ours: what has more behind it is the heading of a section
 MAX_PHRASES: Final = 5  # ours: phrases that are looked at, from the last one backwards
 MAX_PLACES: Final = 20  # ours: places where each word is looked for
 
@@ -73,9 +74,15 @@ def marked_line(text: str) -> str | None:
     marked = text.rfind("####")
     if marked >= 0 and (line := MARKED_LINE.match(text, marked)) is not None:
         answer = line[1].strip()
-        is_last = not text[line.end() :].strip()
+        num_behind = len(text[line.end() :].strip())
+        is_last = num_behind == 0
         is_short = 0 < len(answer) <= MAX_PHRASE_CHARACTERS
-        if is_short and not HEADING.match(answer) and (is_last or re.search(r"[0-9\\]", answer)):
+        if (
+            is_short
+            and num_behind <= MAX_BEHIND_CHARACTERS
+            and not HEADING.match(answer)
+            and (is_last or re.search(r"[0-9\\]", answer))
+        ):
             return answer
     last = LAST_LINE.fullmatch(text[-MAX_PHRASE_CHARACTERS:].rstrip().rpartition("\n")[2])
     return last[1].strip() if last is not None else None

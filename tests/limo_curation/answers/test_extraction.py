@@ -77,6 +77,7 @@ def test_markers_and_phrases_count_without_a_box(text: str, answer: str) -> None
         "答案是不知道",
         "#### Conclusion\nWe are done.",
         "#### Step 2: find x\nand so on",
+        "#### $n = 7$\n" + "This one is long. " * 10,
         "$g(x)=2x$ for some $a>0$",
         "odd $n$",
         "1 000",
