@@ -39,6 +39,7 @@ UNKNOWN_FUNCTIONS: Final = frozenset("fghFGHP")
 TIMES: Final = frozenset({"*", r"\cdot", r"\times"})
 OVER: Final = frozenset({"/", r"\div"})
 CLOSING: Final = {"(": ")", "[": "]", "{": "}", "|": "|"}
+END: Final = ("",) * 4  # as many as are looked at ahead, so that no look needs a bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Parser:
     """Reads one list of lexemes from left to right."""
 
     def __init__(self, lexemes: list[str]) -> None:
-        self._lexemes = [*split_words(lexemes), ""]
+        self._lexemes = [*split_words(lexemes), *END]
         self._at = 0
         self._depth = 0
         self._bars = 0
@@ -91,7 +92,7 @@ class Parser:
         return found
 
     def _peek(self, ahead: int = 0) -> str:
-        return self._lexemes[min(self._at + ahead, len(self._lexemes) - 1)]
+        return self._lexemes[self._at + ahead]
 
     def _take(self, wanted: str = "") -> str:
         lexeme = self._peek()
