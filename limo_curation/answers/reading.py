@@ -16,6 +16,7 @@ from typing import Final
 
 from limo_curation.answers.brackets import is_balanced, side_by_side, split_top
 from limo_curation.answers.expressions import parse_expression
+from limo_curation.answers.intervals import WHOLE_LINE, read_absolute, read_constant
 from limo_curation.answers.leaves import (
     CHOICE,
     DIFFERENCE,
@@ -69,20 +70,7 @@ CONDITION: Final = re.compile(rf"({LETTER}) ?(?:\\in ?ℝ)? ?[|:]")
 BRACKETS: Final = {"(": ")]", "[": ")]", OPEN_SET: CLOSE_SET, "{": "}"}
 ALTERNATIVE: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:or|或者?)(?![a-z]) ?|;")
 CONJUNCTION: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:and|与|和|以及|且)(?![A-Za-z]) ?")
-WHOLE_LINE: Final = tuple(Reading(SCALAR, end, leaf=end) for end in (r"-\infty", r"\infty"))
 SEVERAL_SIGN: Final = re.compile(r"[,;或与和且]|or|and|\)\(")
-CONSTANTS: Final = {
-    **dict.fromkeys((r"\emptyset", r"\varnothing", "∅", OPEN_SET + CLOSE_SET), Reading(SET, "∅")),
-    **dict.fromkeys(
-        (r"\mathbb{R}", "ℝ", "all real numbers", "all reals"),
-        Reading("()", "ℝ", WHOLE_LINE, is_interval=True),
-    ),
-}
-
-
-def read_constant(text: str) -> Reading | None:
-    """Read the empty set and the real numbers; None for anything else."""
-    return CONSTANTS.get(text)
 
 
 def read_several(text: str, depth: int) -> Reading | None:
@@ -269,33 +257,6 @@ def read_inequality(relation: Relation, depth: int) -> Reading:
         sides = (ends[0].leaf, relation.name or "") if relation.parts[0] else (relation.name or "", ends[1].leaf)
         equation = f"{sides[0]}{sign} {sides[1]}"
     return Reading(relation.ends, "", ends, name=relation.name, is_interval=True, equation=equation)
-
-
-MIRRORED: Final = {"(": ")", "[": "]", ")": "(", "]": "["}
-
-
-def read_absolute(relation: Relation, ends: tuple[Reading, ...]) -> Reading:
-    """Read the real x with |x| between two ends; the lower one must be known not to be negative."""
-    low, high = ends
-    opening, closing = relation.ends
-    if not relation.parts[0]:
-        return Reading(MIRRORED[closing] + closing, "", (negative(high), high), name=relation.name, is_interval=True)
-    if low.value is None or low.value < 0:
-        return Reading(OPAQUE, "")
-    sides = ((MIRRORED[closing], negative(high), negative(low), MIRRORED[opening]), (opening, low, high, closing))
-    pieces = tuple(
-        Reading(first + last, f"{first}{start.text},{end.text}{last}", (start, end), is_interval=True)
-        for first, start, end, last in sides
-    )
-    return Reading(UNION, "", pieces, name=relation.name)
-
-
-def negative(end: Reading) -> Reading:
-    """Return minus an interval's end."""
-    leaf = end.leaf.removeprefix("-") if end.leaf.startswith("-") else f"-{end.leaf}"
-    if end.value is None and end.leaf not in INFINITIES:
-        leaf = f"-({end.leaf})"
-    return end._replace(text=leaf, leaf=leaf, value=None if end.value is None else -end.value)
 
 
 def sided(kind: str, sign: str, parts: tuple[str, ...]) -> Reading | None:
