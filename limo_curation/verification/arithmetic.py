@@ -411,6 +411,7 @@ class Reader:
     def group(self, opening: str) -> Value:
         """Read what stands in brackets."""
         self.bars += opening == "|"
+        self.num_operations += opening == "|" or opening in ROUNDING
         value = self.total()
         self.take(CLOSING[opening])
         if opening == "|":

@@ -45,6 +45,10 @@ NO_UNITS: Final = listed(
 COMPOUND: Final = listed(
     "hour hours minute minutes day days week weeks year years foot feet pound pounds dollar dollars"
 )
+NUMBERED: Final = listed(
+    "week weeks day days step steps case chapter section part year years figure question problem equation page pages"
+    " level row column number group room phase stage round trip hour"
+)
 APPLIED: Final = listed("divided divide dividing multiplied multiply multiplying increased decreased reduced")
 HAN_BEFORE: Final = "加减乘除比倍半的与和第负"
 HAN_BEHIND: Final = ("万", "亿", "千", "百", "倍", "加", "减", "乘", "除", "成", "分之", "又", "余", "比")
@@ -203,6 +207,8 @@ def is_clear_behind_word(tokens: Sequence[Token], at: int, start: int) -> bool:
     if word.kind == "han":
         return word.text[-1] not in HAN_BEFORE
     words = plain(word).replace("-", " ").split()
+    if words[-1] in NUMBERED and first.kind == "number":
+        return False  # Weeks 1-2 = 96 - 70
     is_mixed = len(words) == 1 and is_fraction(tokens, at + 1)
     if words[-1] == "and" and at and tokens[at - 1].text.isdigit() and (is_mixed or words[0] in COMPOUND):
         return False  # 2 and 1/2, 2 hours and 24 minutes
@@ -240,8 +246,9 @@ def is_clear_start(tokens: Sequence[Token], at: int) -> bool:
     is_ratio = token.text == ":" and (before.kind == "number" or before.text == ")")
     if is_ratio and (token.is_math or (first.kind == "number" and token.end == first.start)):
         return False  # a ratio, or a time of day
-    if token.text in ",." and before.end == token.start and token.end == first.start and first.kind == "number":
-        return False  # 3,5 or 1,2,3
+    is_glued = token.end == first.start or (token.text == "," and len(first.text) == 3)
+    if token.text in ",." and before.kind == first.kind == "number" and before.end == token.start and is_glued:
+        return False  # 3,5 or 1,2,3 or 14, 400
     return not (token.text == "." and (before.text == "." or before.kind == "operator"))
 
 

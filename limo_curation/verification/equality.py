@@ -30,6 +30,7 @@ class Status(StrEnum):
 FLOAT_TOLERANCE: Final = 1e-9  # ours: relative; what is not rational is evaluated in double precision
 LARGEST: Final = 10**300
 FAR_APART: Final = 0.2  # ours: relative difference from which an approximation fails
+MISPRINTED: Final = 0.02  # ours: relative difference, for a decimal that is said to be about an exact value
 MIN_ROUNDED_PLACES: Final = 3  # ours: a decimal with as many places may have been rounded before
 PRINTED_DIGITS: Final = 12  # ours: from here on a decimal is one that a program printed
 PRINTED_TOLERANCE: Final = 1e-11
@@ -45,6 +46,8 @@ SECONDS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("day", "days", "天"), 86400),
     **dict.fromkeys(("week", "weeks", "周", "星期"), 604800),
 }
+CENTS_IN_DOLLAR: Final = "100"
+SIBILANTS: Final = ("ches", "shes", "xes", "sses", "zes", "oes")
 MEASURES: Final = listed(
     "second sec minute min hour hr day week month year inch inche foot feet yard mile mm cm m meter metre km"
     " kilometer g kg gram kilogram pound lb ounce oz ton cup pint quart gallon liter litre ml milliliter cent"
@@ -90,7 +93,8 @@ def compare(
     if left.is_ambiguous or right.is_ambiguous or is_same_angle(left, right) or is_pi(sides.left) or is_pi(sides.right):
         return Status.UNCHECKED
     if sides.is_approximate:
-        return Status.FAILS if are_far_apart(left.value, right.value) else Status.UNCHECKED
+        is_far = are_far_apart(left.value, right.value) or is_misprinted(left, right)
+        return Status.FAILS if is_far else Status.UNCHECKED
     if is_nearly(left.value, right) or is_nearly(right.value, left):
         return Status.UNCHECKED
     if differ_in_unit(sides, left, right) or came_from_rounding(sides, left, right, names, rounded):
@@ -126,6 +130,13 @@ def is_huge(value: Value) -> bool:
 def are_far_apart(left: Value, right: Value) -> bool:
     """Return whether two values are too different for an approximation."""
     return abs(left - right) > FAR_APART * max(abs(left), abs(right))
+
+
+def is_misprinted(left: Side, right: Side) -> bool:
+    """Return whether a decimal is no approximation of a side that has no decimals: 20/7 is not about 2.757."""
+    apart = abs(left.value - right.value)
+    is_decimal = right.is_literal and right.places > 0 and not left.decimals
+    return is_decimal and apart > 2 * last_place(right) and apart > MISPRINTED * abs(left.value)
 
 
 def rounds(value: Value, written: Side) -> bool:
@@ -192,21 +203,26 @@ def differ_in_unit(sides: Sides, left: Side, right: Side) -> bool:
     """Return whether two named units may make up for the difference, as in 5 * 2 hours = 600 minutes."""
     behind = {unit_name(unit) for unit in right.units} | ({unit_name(sides.right_unit)} - {""})
     before = {unit_name(unit) for unit in left.units}
-    if not (before or behind) or (before == behind and len(before) == 1):
+    low, high = sorted((abs(Fraction(left.value)), abs(Fraction(right.value))))
+    ratio = str(high / low) if low else ""
+    if not before or not behind:
+        return behind == {"dollar"} and ratio == CENTS_IN_DOLLAR
+    if before == behind and len(before) == 1:
         return False
     is_sum = not any(token.text in "*/" for token in sides.left)
     if before and behind and before.isdisjoint(behind) and (is_sum or len(left.units) == 1):
         return True  # a scale or a price: 1/2 inch = 20 miles, 3 pencils + 1 pen = 124 cents
     if len(before & MEASURES) > 1:
         return True  # 4 pounds - 6 ounces = 58 ounces
-    low, high = sorted((abs(Fraction(left.value)), abs(Fraction(right.value))))
-    return bool(low) and str(high / low) in CONVERSIONS and bool(before ^ behind)
+    return ratio in CONVERSIONS and before != behind
 
 
 def unit_name(unit: str) -> str:
     """Return a unit without its plural and LaTeX's wrapping."""
     words = (unit[unit.index("{") + 1 :].rstrip("}") if unit.startswith("\\") else unit).strip().lower().split()
-    return words[0].removesuffix("s") if words else ""
+    if not words:
+        return ""
+    return words[0].removesuffix("es") if words[0].endswith(SIBILANTS) else words[0].removesuffix("s")
 
 
 def compare_times(tokens: Sequence[Token], left: Run, right: Run) -> Status | None:

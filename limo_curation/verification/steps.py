@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from limo_curation.verification.arithmetic import WORDS, Side, evaluate
-from limo_curation.verification.claims import Claim, Run, find_claims
+from limo_curation.verification.claims import RELATIONS, Claim, Run, find_claims
 from limo_curation.verification.context import BASES, is_asserted, is_scaled, is_taken_back
 from limo_curation.verification.equality import Sides, Status, compare, compare_times, rounds
 from limo_curation.verification.propagation import Contradiction, contradictions
@@ -145,7 +145,7 @@ class Checker:
             self.rounded.update(text for text, _ in right.decimals)
         if status is Status.FAILS and self.is_running_total(claim, left):
             return Status.UNCHECKED, ""
-        if status is Status.FAILS and left.is_literal and not claim.is_continued and self.is_label(claim, left, right):
+        if status is Status.FAILS and left.is_literal and not claim.is_continued and self.is_label(left, right):
             return Status.UNCHECKED, ""
         return status, f"{shown(left.value)} is not {shown(right.value)}" if status is Status.FAILS else ""
 
@@ -156,15 +156,17 @@ class Checker:
         left, right = self.side(claim.left), self.side(claim.right)
         return left is None or right is None or not is_scaled(self.chain, start, end, left.value, right.value)
 
-    def is_label(self, claim: Claim, left: Side, right: Side) -> bool:
+    def is_label(self, left: Side, right: Side) -> bool:
         """Return whether a bare number before a relation may be a label: `Step 2 = 15`, `3 eggs = 60 cents`."""
-        in_formula = self.tokens[claim.relation].is_math and not left.units
-        return right.is_literal or not in_formula
+        return not left.percents and (right.is_literal or bool(left.units))
 
     def is_running_total(self, claim: Claim, left: Side) -> bool:
         """Return whether a side is carried on and not stated: 4 + 9 + 15 = 4 + 9 = 13, or 3 + 4 = 7 + 5 = 12."""
         before, behind = self.written(claim.left), self.written(claim.right)
         texts = [[token.text for token in side] for side in (before, behind)]
+        high = claim.right.high
+        if high >= len(self.tokens) or self.tokens[high].kind not in RELATIONS:
+            return False
         if 1 < len(behind) < len(before) and texts[0][: len(behind)] == texts[1]:
             return True
         first = next((at for at, token in enumerate(behind) if at and token.kind == "operator"), len(behind))

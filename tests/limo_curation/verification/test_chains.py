@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from limo_curation.answers import AnswerPolicy
 from limo_curation.config import VerificationConfig
 from limo_curation.tables import CHAINS, DROPPED, VERIFIED_CHAINS
 from limo_curation.verification import VERIFICATION, verify_chains
@@ -82,3 +83,62 @@ def test_no_row_is_lost_and_the_input_is_untouched() -> None:
 def test_empty_part_gives_empty_tables() -> None:
     result = verify_chains(CHAINS.empty(), config=VerificationConfig())
     assert (result.kept.schema, result.dropped.schema) == (VERIFIED_CHAINS.schema, DROPPED.schema)
+
+
+# -- steps and text ----------------------------------------------------------------------------------------------------
+
+ENGLISH = "First we add both numbers, then we divide their sum by the number of children and compare the two results. "
+CHINESE = "首先我们把两个数相加，然后用总和除以孩子的人数，最后把得到的结果与另外一个结果进行比较和检查。"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "value", "threshold", "evidence"),
+    [
+        ("The total is 200 + 4 = 206. Well.", "step_contradiction", 1, 0, "200 + 4 = 206: 204 is not 206"),
+        ("So x = 3. " * 900, "degenerate_repetition", None, 8, r"ends in "),
+        (ENGLISH * 3 + CHINESE * 3, "language_mixed", None, 0.15, "of the words are in the rarer script"),
+        ("", "no_reasoning", 0, 5, r"\boxed{204}"),
+    ],
+)
+def test_right_answer_is_dropped_for_its_text_with_value_and_threshold(
+    body: str, reason: str, value: float | None, threshold: float, evidence: str
+) -> None:
+    result = verify_chains(chains({"chain": body + r"\boxed{204}"}), config=VerificationConfig())
+    row = result.dropped.row(0, named=True)
+    assert (row["drop_reason"], row["threshold"]) == (reason, threshold)
+    assert value is None or row["value"] == value
+    assert row["value"] > threshold or reason == "no_reasoning"
+    assert evidence in row["evidence"]
+    assert reason in VERIFICATION.drop_reasons
+
+
+@pytest.mark.parametrize(
+    ("body", "switched_off"),
+    [
+        ("The total is 200 + 4 = 206. Well.", {"max_failed_claims": None}),
+        ("The total is 200 + 4 = 206. Well.", {"max_failed_claims": 1}),
+        ("So x = 3. " * 900, {"max_repetition": None}),
+        (ENGLISH * 3 + CHINESE * 3, {"max_language_share": None, "max_repetition": None}),
+        ("", {"min_reasoning_characters": 0}),
+    ],
+)
+def test_every_check_of_the_text_can_be_switched_off(body: str, switched_off: dict[str, Any]) -> None:
+    result = verify_chains(chains({"chain": body + r"\boxed{204}"}), config=VerificationConfig(**switched_off))
+    assert result.kept.height == 1
+
+
+def test_claims_are_counted_and_an_open_correction_is_kept() -> None:
+    chain = REASONS + r"200 + 4 = 206. Wait, that's wrong: 200 + 4 = 204. And 3 * 68 = 204. \boxed{204}"
+    kept = verify_chains(chains({"chain": chain}), config=VerificationConfig()).kept
+    assert kept.select("num_claims_held", "num_claims_failed", "num_claims_corrected").row(0) == (2, 0, 1)
+
+
+def test_policy_decides_a_pair_that_can_be_read_in_two_ways() -> None:
+    frame = chains({"chain": REASONS + r"\boxed{204\%}"})
+    config = VerificationConfig(policy=AnswerPolicy(percent="sign"))
+    assert verify_chains(frame, config=config).kept["verdict"].to_list() == ["equal"]
+
+
+def test_contradiction_does_not_rescue_a_wrong_answer_from_its_own_reason() -> None:
+    result = verify_chains(chains({"chain": r"3 + 4 = 8, so \boxed{5}"}), config=VerificationConfig())
+    assert result.dropped["drop_reason"].to_list() == ["wrong_answer"]
