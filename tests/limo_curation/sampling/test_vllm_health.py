@@ -49,8 +49,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setattr(vllm_health, "REPLY_SECONDS", 0.2)
+def engine() -> Iterator[Engine]:
     one = Engine()
     thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -74,11 +73,14 @@ def test_idle_server_is_asked_for_one_token_with_its_key(engine: Engine) -> None
     assert engine.asked == [("Bearer k", {"model": "ada", "prompt": "1", "max_tokens": 1, "temperature": 0})]
 
 
-def test_engine_that_hangs_shows_no_sign_of_life_though_its_server_is_healthy(engine: Engine) -> None:
+def test_engine_that_hangs_shows_no_sign_of_life_though_its_server_is_healthy(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert engine.pulse.beats()
     engine.hangs.set()
     engine.metrics += b"vllm:request_success_total 9.0\npython_gc_collections_total 9.0\n"  # no work of the engine
     assert is_healthy(engine.server.server_port)
+    monkeypatch.setattr(vllm_health, "REPLY_SECONDS", 0.3)
     assert not engine.pulse.beats()
 
 
