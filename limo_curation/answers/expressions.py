@@ -36,9 +36,11 @@ WORDS: Final = frozenset(
     | {"so", "to", "up", "us", "we"}
 )
 UNKNOWN_FUNCTIONS: Final = frozenset("fghFGHP")
+STARTING: Final = frozenset({"(", "{", "[", "√", r"\sqrt", r"\frac", r"\binom", r"\lfloor", r"\lceil"})
 TIMES: Final = frozenset({"*", r"\cdot", r"\times"})
 OVER: Final = frozenset({"/", r"\div"})
-CLOSING: Final = {"(": ")", "[": "]", "{": "}", "|": "|"}
+CLOSING: Final = {"(": ")", "[": "]", "{": "}", "|": "|", r"\lfloor": r"\rfloor", r"\lceil": r"\rceil"}
+WRAPPING: Final = {"|": "abs", r"\lfloor": "floor", r"\lceil": "ceil"}
 END: Final = ("",) * 4  # as many as are looked at ahead, so that no look needs a bound
 
 
@@ -162,7 +164,7 @@ class Parser:
     def _starts_factor(self, lexeme: str) -> bool:
         if lexeme == "|":
             return not self._bars
-        return lexeme in ("(", "{", "[", "√", r"\sqrt", r"\frac", r"\binom") or is_number(lexeme) or is_name(lexeme)
+        return lexeme in STARTING or is_number(lexeme) or is_name(lexeme)
 
     def _power(self) -> Expression:
         base = self._primary()
@@ -201,7 +203,7 @@ class Parser:
         inner = self._sum()
         self._bars = before
         self._take(CLOSING[opening])
-        return folded("abs", inner) if is_bar else inner
+        return folded(WRAPPING[opening], inner) if opening in WRAPPING else inner
 
     def _primary(self) -> Expression:
         lexeme = self._peek()

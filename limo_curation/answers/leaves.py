@@ -29,6 +29,7 @@ INTERVALS: Final = frozenset({"()", "[]", "(]", "[)"})
 INFINITIES: Final = {r"\infty": 1, r"+\infty": 1, r"-\infty": -1}
 
 
+TRIGONOMETRIC: Final = re.compile("sin|cos|tan|cot|sec|csc")
 RANGE: Final = re.compile("[0-9]+-[0-9]+")
 """`3-5` may be a range or a score."""
 
@@ -79,6 +80,8 @@ def read_grouped(text: str) -> Reading | None:
 
 def read_quantity(text: str, quantity: Quantity) -> Reading | None:
     """Read the number in front of a unit; None where it is none, or where the unit may be part of an expression."""
+    if quantity.unit == "°" and TRIGONOMETRIC.search(quantity.number):
+        return None  # the degrees are the angle's
     found = read_expression(quantity.number.strip())
     if found.value is None and (quantity.is_doubtful or quantity.factor != 1 or not found.is_symbolic):
         return None

@@ -47,6 +47,9 @@ LETTERS: Final = {
     **{ord(mark): "," for mark in "、"},
     **{ord(mark): "'" for mark in "′’"},
     ord("º"): "°",
+    ord("℃"): "°C",
+    ord("⟨"): "(",
+    ord("⟩"): ")",
     ord("˚"): "°",
     ord("∣"): "|",
 }
@@ -70,11 +73,14 @@ SPELLINGS: Final = {  # how one command is written, by what we write for it
     ">": "gt",
     ":": "colon",
     "°": "degree",
+    "(": "langle",
+    ")": "rangle",
     "%": "%",
     OPEN_SET: "{ lbrace",
     CLOSE_SET: "} rbrace",
 }
 REWRITTEN: Final = {name: written for written, names in SPELLINGS.items() for name in names.split()} | {" ": " "}
+CHOOSE: Final = re.compile(r"\{ ?([0-9A-Za-z+-]{1,20}) ?\\choose ?([0-9A-Za-z+-]{1,20}) ?\}")
 DEGREE: Final = re.compile(r"\^ ?(?:\{ ?)?\\circ(?![A-Za-z])(?: ?\})?")
 PRIME: Final = re.compile(r"\^ ?(?:\{ ?)?\\prime(?![A-Za-z])(?: ?\})?")
 SHORT_ROOT: Final = re.compile(r"(?:\\sqrt|√) ?([0-9A-Za-z])")
@@ -133,6 +139,8 @@ def rewrite_commands(text: str) -> str:
     text = TEXT_COMMAND.sub(r" \1 ", REALS.sub("ℝ", text))
     if "circ" in text:
         text = DEGREE.sub("°", text)
+    if "choose" in text:
+        text = CHOOSE.sub(r"\\binom{\1}{\2}", text)
     if "prime" in text:
         text = PRIME.sub("'", text)
     return COMMAND.sub(rewritten, text)
@@ -151,12 +159,12 @@ def raised(match: re.Match[str]) -> str:
     return "^{" + "".join("-" if digit == "⁻" else str(SUPERSCRIPTS.index(digit)) for digit in run) + "}"
 
 
-FRACTION: Final = re.compile(r"\\frac ?")
+FRACTION: Final = re.compile(r"\\(?:frac|binom) ?")
 SHORT: Final = re.compile(r" ?([0-9A-Za-z])")
 
 
 def braced_fractions(text: str) -> str:
-    r"""Write `\frac12` and `\frac{\pi}4` with both braces."""
+    r"""Write `\frac12`, `\frac{\pi}4` and `\binom52` with both braces."""
     done = 0
     while (fraction := FRACTION.search(text, done)) is not None:
         done = end = fraction.end()

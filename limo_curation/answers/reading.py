@@ -46,6 +46,9 @@ def read(text: str, depth: int = 0) -> Reading:
     value = rational(text)
     if value is not None:
         return Reading(SCALAR, text, leaf=text, value=value)
+    system = read_system(text, depth) if r"\begin" in text else None
+    if system is not None:
+        return system
     if not text or depth > MAX_DEPTH or not is_balanced(text):
         return Reading(OPAQUE, text)
     found = (
@@ -70,11 +73,14 @@ CONDITION: Final = re.compile(rf"({LETTER}) ?(?:\\in ?ℝ)? ?[|:]")
 BRACKETS: Final = {"(": ")]", "[": ")]", OPEN_SET: CLOSE_SET, "{": "}"}
 ALTERNATIVE: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:or|或者?)(?![a-z]) ?|;")
 CONJUNCTION: Final = re.compile(r",? ?(?<![A-Za-z\\])(?:and|与|和|以及|且)(?![A-Za-z]) ?")
+CIRCLED: Final = re.compile("[①-⑳]{2,20}")
 SEVERAL_SIGN: Final = re.compile(r"[,;或与和且]|or|and|\)\(")
 
 
 def read_several(text: str, depth: int) -> Reading | None:
     """Read alternatives or a list; None where there is one element only."""
+    if CIRCLED.fullmatch(text):
+        return read_items(LIST, list(text), depth)._replace(text=text)
     if SEVERAL_SIGN.search(text) is None:
         return None
     alternatives = split_top(ALTERNATIVE.sub(";", text), ";")
@@ -116,7 +122,7 @@ def spread(item: Reading) -> tuple[Reading, ...]:
 def is_understood(item: Reading) -> bool:
     """Return whether an element is more than a piece of prose between two commas; one word is taken as a name."""
     is_known = item.kind != SCALAR or item.is_symbolic or item.value is not None or item.leaf in INFINITIES
-    return item.kind != OPAQUE and (is_known or re.fullmatch("[A-Za-z]+", item.leaf) is not None)
+    return item.kind != OPAQUE and (is_known or re.fullmatch("[A-Za-z]+|[①-⑳]", item.leaf) is not None)
 
 
 MATRIX: Final = re.compile(
@@ -138,6 +144,21 @@ def read_matrix(text: str, depth: int) -> Reading | None:
     if factor:
         cells = [f"({factor}1)\\cdot({cell})" if factor == "-" else f"({factor})\\cdot({cell})" for cell in cells]
     return read_items(f"matrix {len(rows)}x{len(rows[0])}", cells, depth)._replace(text=text)
+
+
+SYSTEM: Final = re.compile(
+    rf"(?:\\begin\{{cases\}}|{OPEN_SET}\\begin\{{(?:array|aligned)\}}(?:\{{[lcr]{{1,9}}\}})?)(?P<body>[^&]*)"
+    r"\\end\{(?:cases|array|aligned)\}"
+)
+
+
+def read_system(text: str, depth: int) -> Reading | None:
+    """Read the lines behind one brace, `x = 1` above `y = 2`, as a list; None where there are none."""
+    system = SYSTEM.fullmatch(text) if depth < MAX_DEPTH else None
+    if system is None:
+        return None
+    lines = [line.strip(" ,;") for line in system["body"].strip(ROW_END + " ").split(ROW_END)]
+    return read_items(LIST, lines, depth)._replace(text=text)
 
 
 CHOICE_TEXT: Final = re.compile(
@@ -170,10 +191,13 @@ def read_brackets(text: str, depth: int) -> Reading | None:
         return None
     inner = text[1:-1].strip()
     parts = split_top(inner, ",") if inner else []
+    condition = read_condition(inner, depth) if text[0] in ("{", OPEN_SET) else None
+    if condition is not None:
+        return condition._replace(text=text)
     if text[0] == "{" or (text[0] == "(" and text[-1] == ")" and len(parts) == 1):
         return read(inner, depth + 1)._replace(text=text)
     if text[0] == OPEN_SET:
-        return (read_condition(inner, depth) or read_items(SET, parts, depth))._replace(text=text)
+        return read_items(SET, parts, depth)._replace(text=text)
     if len(parts) < 2:
         return Reading(OPAQUE, text)  # [5]: a list, a group or a whole part
     found = read_items(text[0] + text[-1], parts, depth)._replace(text=text)

@@ -22,7 +22,7 @@ from limo_curation.answers.verdicts import Comparison, Reason, Verdict, differen
 
 CompareLeaf = Callable[[str, str], Comparison]
 
-LETTER: Final = re.compile("[A-J]")
+LETTER: Final = re.compile("[A-J]|[①-⑳]")
 WORD: Final = re.compile("[A-Za-z]{2,}(?:[ -][A-Za-z]+)*")
 OPPOSITES: Final = frozenset(
     frozenset(pair.split()) for pair in ("yes no", "true false", "even odd", "是 否", "是 不是", "对 错", "正确 错误")

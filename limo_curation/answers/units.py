@@ -14,6 +14,8 @@ UNITS: Final = {
     alias: unit
     for unit, aliases in {
         "°": "° degrees degree deg 度",
+        "°C": "°C 摄氏度",
+        "°F": "°F",
         "rad": "rad radians radian 弧度",
         "%": "% percent pct",
         "nm": "nm nanometers",
@@ -46,6 +48,10 @@ UNITS: Final = {
         "euro": "€ euros euro EUR 欧元",
         "sterling": "£ GBP",
         "yen": "yen",
+        "cup": "cups cup",
+        "gal": "gallons gallon gal",
+        "qt": "quarts quart",
+        "pt": "pints pint",
         "cent": "cents cent ¢",
         "yuan": "yuan 元 块 块钱",
         "jiao": "角",
@@ -101,7 +107,8 @@ UNIT: Final = re.compile(
 )
 TAIL_CHARACTERS: Final = 40
 UNIT_TAIL: Final = re.compile(
-    r"(?:(?<![A-Za-z])(?:square |cubic |sq\.? |cu )[A-Za-z]{1,20}|(?<![A-Za-z\\])[A-Za-z]{1,20}(?:/[A-Za-z]{1,10})?"
+    r"(?:°[CF]|(?<![A-Za-z])(?:square |cubic |sq\.? |cu )[A-Za-z]{1,20}"
+    r"|(?<![A-Za-z\\])[A-Za-z]{1,20}(?:/[A-Za-z]{1,10})?"
     r"|(?<![^\x00-\x7f])[^\x00-\x7f]{1,8}(?:/[^\x00-\x7f]{1,4})?|%)(?:\^\{[23]\})?$"
 )
 MULTIPLIER_TAIL: Final = re.compile(rf" ?(?<![A-Za-z])({MULTIPLIER_WORD})$")
