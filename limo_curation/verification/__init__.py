@@ -5,7 +5,8 @@ In the order in which to read them:
     steps.py         check_steps, one verdict for each equation of a chain
     tokens.py        formulas and prose as one stream of tokens
     claims.py        which tokens claim to be equal
-    arithmetic.py    the exact value of one side; values.py calculates within bounds
+    arithmetic.py    reads one side; values.py calculates within bounds
+    sides.py         its value, and what about it matters for a comparison
     equality.py      equal, but for rounding and units
     context.py       is a claim asserted, or taken back
     propagation.py   values of names, put into the other equations

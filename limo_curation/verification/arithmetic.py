@@ -1,9 +1,9 @@
-r"""Evaluate one side of an equation: exactly where it is rational, as a float behind an irrational root.
+r"""Read one side of an equation from left to right: a recursive descent over its tokens.
 
-    \frac{9}{4} + 2  ->  17/4        3 apples * 4  ->  12        2\frac{1}{2}  ->  5/2        \sqrt{2}  ->  1.4142...
+    3 * 4 apples  ->  12        2\frac{1}{2}  ->  5/2        \sqrt{2}  ->  1.4142...        x + 1  ->  UnclearError
 
-Nothing is executed: a recursive descent over the tokens, with bounds on depth, on tokens and on the size of numbers, so
-that a tower of powers is refused and not computed. What has no reading, or a name without a value, is refused too.
+Nothing is executed: depth, tokens and the size of numbers are bounded, so that a tower of powers is refused and not
+computed. What has no reading, or a name without a value, is refused too; what has two is marked.
 """
 
 from __future__ import annotations
@@ -30,113 +30,6 @@ CLOSING: Final = {"(": ")", "[": "]", "{": "}", "|": "|", r"\lfloor": r"\rfloor"
 ROUNDING: Final = {r"\lfloor": math.floor, r"\lceil": math.ceil}
 TRIGONOMETRY: Final = {r"\sin": math.sin, r"\cos": math.cos, r"\tan": math.tan}
 PARTS: Final = frozenset(("of", "of the", "的"))
-
-
-@dataclass(slots=True)
-class Side:
-    """One side of an equation, evaluated."""
-
-    value: Value
-    is_literal: bool
-    """A written number and nothing else, but for its sign, percent sign and unit."""
-    places: int
-    """Digits behind the point of that number."""
-    percents: int
-    has_circle: bool
-    """It holds pi, so that it may be an angle."""
-    is_ambiguous: bool
-    """Another reading exists, such as the square of -2 for -2^2."""
-    units: tuple[str, ...]
-    decimals: tuple[tuple[str, int], ...]
-    """Its decimal numbers as written, and where among all its numbers each stands."""
-
-
-def evaluate(
-    tokens: Sequence[Token], names: Mapping[str, Value], *, nudged: int = -1, percent_is_sign: bool = False
-) -> Side:
-    """Return the value of a side.
-
-    Args:
-        tokens: all tokens of the side.
-        names: values of names.
-        nudged: which of its numbers to take half a unit of its last place higher, to see what rounding does; -1: none.
-        percent_is_sign: whether 20% is 20 and not 1/5.
-
-    Raises:
-        UnclearError: there is no one reading.
-    """
-    if not 0 < len(tokens) <= MAX_SIDE_TOKENS:
-        raise UnclearError("length")
-    if nudged < 0 and (plain := plain_side(tokens)) is not None:
-        return plain
-    reader = Reader(tokens, names, nudged, percent_is_sign)
-    try:
-        value = reader.total()
-    except (OverflowError, ZeroDivisionError) as error:
-        raise UnclearError(str(error)) from error
-    if reader.at != len(tokens):
-        raise UnclearError("rest")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UnclearError("infinite")
-    scientific = scientific_places(tokens)
-    literal = scientific is not None or (reader.num_numbers == 1 and reader.num_operations == 0)
-    return Side(
-        value,
-        literal,
-        (reader.places if scientific is None else scientific) if literal else 0,
-        reader.percents,
-        reader.circles > 0,
-        reader.is_ambiguous,
-        tuple(reader.units),
-        tuple(reader.decimals),
-    )
-
-
-def scientific_places(tokens: Sequence[Token]) -> int | None:
-    r"""Return the digits behind the point of `2.48 \times 10^{-19}` (here 21); None for anything else."""
-    text = [token.text for token in tokens[:10] if token.text not in ("{", "}")]
-    text = text[1:] if text[:1] == ["-"] else text
-    if len(text) < 5 or text[1:4] != ["*", "10", "^"] or tokens[0].kind not in ("number", "operator"):
-        return None
-    is_negative = text[4] == "-"
-    exponent = text[5 if is_negative else 4 :][:1]
-    rest = tokens[len(tokens) - 1]
-    if len(text) - (6 if is_negative else 5) > 1 or (rest.kind in ("number", "letter") and rest.text != exponent[0]):
-        return None
-    if not exponent or not exponent[0].isdigit() or len(exponent[0]) > 3 or "." not in text[0]:
-        return None
-    return len(text[0].partition(".")[2]) - int(exponent[0]) * (-1 if is_negative else 1)
-
-
-def plain_side(tokens: Sequence[Token]) -> Side | None:
-    """Return the value of numbers with +, -, * and / between them, as most sides are; None for anything else."""
-    if len(tokens) % 2 == 0 or any(token.kind != PLAIN_KINDS[at % 2] for at, token in enumerate(tokens)):
-        return None
-    value, places = number_value(tokens[0].text)
-    decimals = [(tokens[0].text, 0)] if places else []
-    done: Value = 0
-    was_quotient = is_ambiguous = False
-    for at in range(1, len(tokens), 2):
-        operator, text = tokens[at].text, tokens[at + 1].text
-        number, further = number_value(text)
-        if further:
-            decimals.append((text, at // 2 + 1))
-        if operator == "*":
-            value = value * number
-        elif operator == "/":
-            value, is_ambiguous = divided(value, number), is_ambiguous or was_quotient
-        elif operator == "^":
-            return None
-        else:
-            done, value = done + value, number if operator == "+" else -number
-        was_quotient = operator == "/"
-    is_literal = len(tokens) == 1
-    return Side(
-        bounded(done + value), is_literal, places if is_literal else 0, 0, False, is_ambiguous, (), tuple(decimals)
-    )
-
-
-PLAIN_KINDS: Final = ("number", "operator")
 
 
 @dataclass(slots=True)
@@ -349,6 +242,7 @@ class Reader:
             return math.pi
         if text == r"\boxed" and self.peek() == "{":
             self.num_operations -= 1
+            self.is_ambiguous |= self.at > 1 and self.kind(-2) == "number"  # 355\boxed{680}
             return self.argument()
         if text in TRIGONOMETRY:
             return self.trigonometric(text)
@@ -374,6 +268,7 @@ class Reader:
         elif isinstance(value, int) and not places and (mixed := self.mixed()):
             value += mixed
             self.num_numbers += 2
+            self.is_ambiguous |= self.starts_factor()
         return value
 
     def mixed(self) -> Fraction | None:

@@ -235,9 +235,11 @@ def is_clear_start(tokens: Sequence[Token], at: int) -> bool:
     token, first = tokens[at], tokens[at + 1]
     if first.kind == "operator" and first.text in "+*/^":
         return False
-    if first.text == "-" and token.kind in ("row", "newline"):
-        return False
     before = tokens[at - 1] if at else token
+    if first.text == "-" and (token.kind in ("row", "newline") or token.text == "&"):
+        return False
+    if token.kind == "edge" and before.text in ("x", "X"):
+        return False
     if token.kind == "edge" and before.kind == "operator":
         return False
     if token.kind == "edge" and before.kind == "word" and before.text.lower().split()[-1] == "of":
@@ -315,6 +317,6 @@ def is_clear_end(tokens: Sequence[Token], at: int) -> bool:
         return further.kind != "operator"
     if token.text == ":" and (behind.kind == "number" or behind.text == "("):
         return False  # a ratio, or a time of day
-    if token.text in ",." and token.end == behind.start and last.end == token.start:
-        return behind.kind != "number" and behind.text != "."
+    if token.text in ",.&" and token.end == behind.start and last.end == token.start:
+        return behind.kind not in ("number", "command") and behind.text != "."  # 3,5 or 0.\overline{7}
     return True

@@ -48,11 +48,15 @@ ASSUMPTION: Final = re.compile(
     re.IGNORECASE,
 )
 CASES: Final = re.compile(
-    r"\bcases?\b|intercept|\bscenario|\boption\b|\beither\b|情况|情形|分类讨论|或者", re.IGNORECASE
+    r"\bcases?\b|intercept|\baxis\b|\baxes\b|\bplanes?\b|\bgraph|\bregion|asymptot|\bscenario|\boption\b|\beither\b|情况|情形|分类讨论|或者",
+    re.IGNORECASE,
 )
 SCALES: Final = (10**2, 10**3, 10**4, 10**6, 10**8, 10**9)
 SCALE_WORDS: Final = re.compile(r"thousand|million|billion|hundred|percent|\bcents?\b|[万千亿百]|%", re.IGNORECASE)
-MODULO: Final = re.compile(r"mod\b|modul|≡|\\equiv|congruen|o'clock|\bclock|同余|模|余", re.IGNORECASE)
+MODULO: Final = re.compile(
+    r"mod\b|modul|≡|\\equiv|congruen|o'clock|\bclock|同余|模|余|(?:units?|ones|last|final|tens) digits?|个位|末位",
+    re.IGNORECASE,
+)
 BASES: Final = re.compile(
     r"\bbase[-\s$\\(]{1,4}(?:[0-9]|two|three|four|five|six|seven|eight|nine|ten|[a-z][\s$)\\.,])|\bbinary|octal|hexadecimal"
     r"|[0-9)}]_\{?[0-9a-z]|进制",

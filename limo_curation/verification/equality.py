@@ -13,8 +13,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-from limo_curation.verification.arithmetic import WORDS, Side, evaluate
+from limo_curation.verification.arithmetic import WORDS
 from limo_curation.verification.claims import Run
+from limo_curation.verification.sides import Side, evaluate
 from limo_curation.verification.tokens import Token, listed
 from limo_curation.verification.values import UnclearError, Value, number_value
 
@@ -50,8 +51,8 @@ CENTS_IN_DOLLAR: Final = "100"
 SIBILANTS: Final = ("ches", "shes", "xes", "sses", "zes", "oes")
 MEASURES: Final = listed(
     "second sec minute min hour hr day week month year inch inche foot feet yard mile mm cm m meter metre km"
-    " kilometer g kg gram kilogram pound lb ounce oz ton cup pint quart gallon liter litre ml milliliter cent"
-    " dollar dime nickel penny pennie dozen 元 角 分 米 厘米 千米 克 千克 小时 分钟"
+    " kilometer in ft yd mi lb g kg gram kilogram pound ounce oz ton cup pint quart gallon liter litre ml milliliter"
+    " cent dollar dime nickel penny pennie dozen 元 角 分 米 厘米 千米 克 千克 小时 分钟"
 )
 CONVERSIONS: Final = listed(
     "2 3 4 7 8 10 12 14 16 20 24 30 32 36 52 60 64 100 128 144 365 366 1000 1440 1760 2000 3600 5280 10000 1000000"
@@ -66,6 +67,7 @@ class Sides:
 
     left: Sequence[Token]
     right: Sequence[Token]
+    left_unit: str
     right_unit: str
     is_approximate: bool
 
@@ -112,7 +114,9 @@ def are_equal(left: Value, right: Value) -> bool:
 
 
 def is_same_angle(left: Side, right: Side) -> bool:
-    """Return whether two sides with pi differ by whole turns."""
+    """Return whether two sides may be one angle: they differ by whole turns, or are in radians and degrees."""
+    if left.has_degrees != right.has_degrees and (left.has_circle or right.has_circle):
+        return True  # a conversion: pi/2 = 90 degrees
     turns = abs(left.value - right.value) / math.tau
     return left.has_circle and right.has_circle and math.isclose(turns, round(turns), abs_tol=FLOAT_TOLERANCE)
 
@@ -202,7 +206,9 @@ def rounds_plainly(value: Value, written: Side) -> bool:
 def differ_in_unit(sides: Sides, left: Side, right: Side) -> bool:
     """Return whether two named units may make up for the difference, as in 5 * 2 hours = 600 minutes."""
     behind = {unit_name(unit) for unit in right.units} | ({unit_name(sides.right_unit)} - {""})
-    before = {unit_name(unit) for unit in left.units}
+    before = {unit_name(unit) for unit in left.units} | ({unit_name(sides.left_unit)} - {""})
+    if len(before & MEASURES) > 1:
+        return True  # 4 pounds - 6 ounces = 58 ounces
     low, high = sorted((abs(Fraction(left.value)), abs(Fraction(right.value))))
     ratio = str(high / low) if low else ""
     if not before or not behind:
@@ -212,8 +218,6 @@ def differ_in_unit(sides: Sides, left: Side, right: Side) -> bool:
     is_sum = not any(token.text in "*/" for token in sides.left)
     if before and behind and before.isdisjoint(behind) and (is_sum or len(left.units) == 1):
         return True  # a scale or a price: 1/2 inch = 20 miles, 3 pencils + 1 pen = 124 cents
-    if len(before & MEASURES) > 1:
-        return True  # 4 pounds - 6 ounces = 58 ounces
     return ratio in CONVERSIONS and before != behind
 
 
@@ -301,11 +305,12 @@ def came_from_rounding(
     sides: Sides, left: Side, right: Side, names: Mapping[str, Value], rounded: frozenset[str] | set[str]
 ) -> bool:
     """Return whether the difference is within what decimals that were rounded before have lost."""
-    lost = Fraction(0)
+    lost, known = Fraction(0), {text for text, _ in left.decimals}
     for tokens, side in ((sides.left, left), (sides.right, right)):
         for text, index in side.decimals[:MAX_NUDGED]:
             places = len(text.partition(".")[2])
-            if places < MIN_ROUNDED_PLACES and text not in rounded:
+            is_new = side is right and not right.is_literal and text not in known  # 452/1.05^14 = 452/1.98
+            if places < MIN_ROUNDED_PLACES and text not in rounded and not is_new:
                 continue
             try:
                 lost += abs(Fraction(evaluate(tokens, names, nudged=index).value) - Fraction(side.value))

@@ -17,7 +17,7 @@ from fractions import Fraction
 from itertools import islice, product
 from typing import Final, Literal
 
-from limo_curation.verification.arithmetic import GREEK, WORDS, Side, evaluate, subscript
+from limo_curation.verification.arithmetic import GREEK, WORDS, subscript
 from limo_curation.verification.claims import Claim, Run, plain
 from limo_curation.verification.context import CASES, is_asserted, is_assumed
 from limo_curation.verification.equality import (
@@ -29,6 +29,7 @@ from limo_curation.verification.equality import (
     time_unit,
     unit_name,
 )
+from limo_curation.verification.sides import Side, evaluate
 from limo_curation.verification.tokens import Token
 from limo_curation.verification.values import UnclearError, Value
 
@@ -125,7 +126,11 @@ def contradictions(
             continue
         if own_name(tokens, claim.left) and not names_of(tokens, claim.right):
             continue  # where the value is from
-        if has_unit_letter(tokens, claim) or (has_digits and has_side_by_side(tokens, claim)):
+        if (
+            has_defined_operation(chain, tokens, claim)
+            or has_unit_letter(tokens, claim)
+            or (has_digits and has_side_by_side(tokens, claim))
+        ):
             continue
         found = check(tokens, claim, {name: known[name].certain[0] for name in names}, times=times)
         if found is None:
@@ -268,6 +273,12 @@ def has_unit_letter(tokens: Sequence[Token], claim: Claim) -> bool:
         for run in (claim.left, claim.right)
         for at in range(run.low, run.high)
     )
+
+
+def has_defined_operation(chain: str, tokens: Sequence[Token], claim: Claim) -> bool:
+    """Return whether an asterisk in a formula may be an operation that the problem defines: a * 5 = 2a - 25."""
+    side = tokens[claim.left.low : claim.left.high]
+    return any(token.is_math and token.text == "*" and chain[token.start] == "*" for token in side)
 
 
 def has_side_by_side(tokens: Sequence[Token], claim: Claim) -> bool:

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from limo_curation.verification.arithmetic import WORDS, Side, evaluate
+from limo_curation.verification.arithmetic import WORDS
 from limo_curation.verification.claims import RELATIONS, Claim, Run, find_claims
 from limo_curation.verification.context import BASES, is_asserted, is_scaled, is_taken_back
 from limo_curation.verification.equality import Sides, Status, compare, compare_times, rounds
-from limo_curation.verification.propagation import Contradiction, contradictions
+from limo_curation.verification.propagation import Contradiction, contradictions, has_defined_operation
+from limo_curation.verification.sides import Side, evaluate
 from limo_curation.verification.tokens import MAX_CHARACTERS, Token, tokenize
 from limo_curation.verification.values import UnclearError, Value, number_value
 
@@ -133,9 +134,8 @@ class Checker:
             return time, "the times differ" if time is Status.FAILS else ""
         if left is None or right is None or not (claim.left.is_clear and claim.right.is_clear):
             return Status.UNCHECKED, ""
-        sides = Sides(
-            self.written(claim.left), self.written(claim.right), self.unit_behind(claim), claim.is_approximate
-        )
+        units = self.currency(claim.left), self.unit_behind(claim)
+        sides = Sides(self.written(claim.left), self.written(claim.right), *units, claim.is_approximate)
         status = compare(sides, left, right, {}, self.rounded)
         if (
             (rounds(left.value, right) and (left.value != right.value or claim.is_approximate))
@@ -143,7 +143,8 @@ class Checker:
             or status is Status.UNCHECKED
         ):
             self.rounded.update(text for text, _ in right.decimals)
-        if status is Status.FAILS and self.is_running_total(claim, left):
+        is_defined = not right.is_literal and has_defined_operation(self.chain, self.tokens, claim)
+        if status is Status.FAILS and (is_defined or self.is_running_total(claim, left)):
             return Status.UNCHECKED, ""
         if status is Status.FAILS and left.is_literal and not claim.is_continued and self.is_label(left, right):
             return Status.UNCHECKED, ""
@@ -158,7 +159,7 @@ class Checker:
 
     def is_label(self, left: Side, right: Side) -> bool:
         """Return whether a bare number before a relation may be a label: `Step 2 = 15`, `3 eggs = 60 cents`."""
-        return not left.percents and (right.is_literal or bool(left.units))
+        return right.is_literal or bool(left.units)
 
     def is_running_total(self, claim: Claim, left: Side) -> bool:
         """Return whether a side is carried on and not stated: 4 + 9 + 15 = 4 + 9 = 13, or 3 + 4 = 7 + 5 = 12."""
@@ -191,13 +192,12 @@ class Checker:
         high = claim.right.high
         behind = self.tokens[high] if high < len(self.tokens) else None
         unit = behind.text if behind is not None and behind.kind in WORDS else ""
-        if not unit and "$" in self.gap(claim.right.low) and "$" not in self.gap(claim.left.low):
-            return "dollar"
-        return unit
+        return self.currency(claim.right) or unit
 
-    def gap(self, low: int) -> str:
-        """Return what stands right before a side, where a currency sign would be."""
-        return self.chain[self.tokens[low - 1].end : self.tokens[low].start] if low else ""
+    def currency(self, run: Run) -> str:
+        """Return "dollar" where a dollar sign stands in a side or right before it."""
+        low = self.tokens[run.low - 1].end if run.low else 0
+        return "dollar" if "$" in self.chain[low : self.tokens[run.high - 1].end] else ""
 
     def has_bases(self) -> bool:
         """Return whether numbers in another base occur in the chain."""

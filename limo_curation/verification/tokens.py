@@ -3,7 +3,7 @@ r"""Split a chain into tokens, so that formulas and prose can be told apart in o
     "Ann has $2 \times 3$ = 6 pens"  ->  word "Ann has", edge "$", number 2, times, number 3, edge "$", relation =, ...
 
 LaTeX and plain text give the same tokens: `\times`, `×`, `*` and `\cdot` are all "*". A dollar sign is an edge of a
-formula or a currency, which is passed over; a newline ends a statement in prose and is white space in a display.
+formula or a currency, which is passed over; a newline ends a statement in prose and is white space in a formula.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ TOKEN: Final = re.compile(
   | (?P<newline>\n)
   | (?P<arrow>=?=>|-+>|→|⇒|⟹
       |\\(?:implies|Rightarrow|rightarrow|to|Longrightarrow|iff|Leftrightarrow|therefore|because)(?![A-Za-z]))
-  | (?P<other>[<>!:/~]=|=/=|==+|≠|≤|≥|≡|[<>＜＞]|\\not(?:=|(?![A-Za-z]))
+  | (?P<other>[<>:/~]=|(?<![0-9)}A-Za-z])!=|=/=|==+|≠|≤|≥|≡|[<>＜＞]|\\not(?:=|(?![A-Za-z]))
       |\\(?:n?eqv?|ne|leq?|geq?|leqslant|geqslant|equiv|cong|sim|propto|in|lt|gt)(?![A-Za-z]))
   | (?P<approx>≈|≒|\\(?:approx|simeq|doteq)(?![A-Za-z]))
   | (?P<edge>\\[\[\]()]|\$\$
       |\\(?:begin|end)\{(?:align|aligned|equation|gather|gathered|split|multline|eqnarray|flalign|alignat)\*?\}(?:\{[0-9]\})?)
   | (?P<row>\\\\(?:\[[^\]\n]{0,10}\])?)
-  | (?P<text>\\(?:text|textbf|textit|textrm|mathrm|mbox|operatorname|mathbf)\s*\{[^{}\n]{0,200}\})
+  | (?P<text>\\(?:text|textit|textrm|mathrm|mbox)\s*\{[^{}\n]{0,200}\})
   | (?P<command>\\[A-Za-z]+\*?|\\.)
   | (?P<symbol>.)
     """,
@@ -49,7 +49,7 @@ TOKEN: Final = re.compile(
 )
 
 SAME: Final = {
-    **dict.fromkeys(("×", "·", "∗", "⋅", "＊", r"\times", r"\cdot", r"\ast"), "*"),
+    **dict.fromkeys(("×", "·", "⋅", "＊", r"\times", r"\cdot"), "*"),
     **dict.fromkeys(("÷", "／", r"\div"), "/"),
     **dict.fromkeys(("−", "–", "－"), "-"),
     **dict.fromkeys(("＋",), "+"),
@@ -92,7 +92,7 @@ def tokenize(chain: str) -> list[Token]:
     """Return the tokens of a chain's first MAX_CHARACTERS characters, without white space and currency signs."""
     tokens = list[Token]()
     edges = formula_edges(chain)
-    is_math = is_display = False
+    is_math = False
     for match in TOKEN.finditer(chain[:MAX_CHARACTERS]):
         kind, text, start, end = match.lastgroup or "", match.group(), match.start(), match.end()
         if kind == "space":
@@ -110,11 +110,10 @@ def tokenize(chain: str) -> list[Token]:
                 if kind == "operator" and not is_math and is_mark(chain, text, start, end):
                     kind = "newline"
         if kind == "edge":
-            is_display = is_math = opens(text, is_math=is_math)
-            is_display = is_display and text not in ("$", r"\(")
+            is_math = opens(text, is_math=is_math)
         elif kind == "blank":
-            is_display = is_math = False
-        elif kind == "newline" and is_display:
+            is_math = False
+        elif kind == "newline" and is_math:
             continue
         elif kind == "article" and is_math:
             kind = "letter"
