@@ -49,7 +49,7 @@ LATIN_AND_CYRILLIC: Final = (
     r"|dolayısıyla|sonuç olarak|vậy|do đó|vì vậy|jadi|oleh karena itu|dengan demikian|kwa hivyo"
     r"|следовательно|таким образом|итак|значит|поэтому"
 )
-EAST_ASIAN: Final = r"因此|所以|综上所述|综上|结论|答(?=[：:])|故|于是|从而|したがって|よって|ゆえに|따라서|그러므로"
+EAST_ASIAN: Final = r"∴|因此|所以|综上所述|综上|结论|答(?=[：:])|故|于是|从而|したがって|よって|ゆえに|따라서|그러므로"
 OTHER_SCRIPTS: Final = r"لذا|لذلك|إذن|وبالتالي|بالتالي|इसलिए|अतः|ดังนั้น"
 CONCLUDES: Final = re.compile(
     r"(?:^|[,;，；]\s{0,3})[*_#\s]{0,4}(?:[0-9]{1,2}\.\s{0,3})?[*_]{0,2}"
@@ -60,7 +60,7 @@ CONCLUDES: Final = re.compile(
 )
 """English and the like conclude at the beginning of a sentence or clause, other scripts anywhere."""
 OPTION: Final = re.compile(
-    r"(?:\b(?:option|choice|answer|it's|it is) |选)\s{0,2}[(（]?(?-i:([A-H]))(?![A-Za-z0-9'])", re.IGNORECASE
+    r"(?:\b(?:option|choice|answer|it's|it is) |选项?)\s{0,2}[(（]?(?-i:([A-H]))(?![A-Za-z0-9'])", re.IGNORECASE
 )
 
 

@@ -65,7 +65,7 @@ ANSWER_FIRST: Final = re.compile(
     re.IGNORECASE,
 )
 ANSWER_LAST: Final = (" is the ", " is our ")
-DENIED: Final = re.compile(r"\s{0,3}(?:not?|wrong|incorrect|unknown|unclear|不|错|未)(?![A-Za-z])", re.IGNORECASE)
+DENIED: Final = re.compile(r"\s{0,3}(?:not|wrong|incorrect|unknown|unclear|不|错|未)(?![A-Za-z])", re.IGNORECASE)
 SENTENCE_END: Final = re.compile(r"(?:[.?]|(?<![0-9A-Za-z)}])!)(?=\s|\*|$|\")|[。！？；\n]")
 
 
@@ -159,6 +159,7 @@ NO_ANSWER: Final = re.compile(
 WORDS_BEHIND: Final = re.compile(
     r"[^A-Za-z]{1,30} (?!(?:and|or|to|less|mod|base|choose|plus|minus|over|factorial|squared|cubed)\b)[^0-9]{1,200}"
 )
+FIRST_PART, SECOND_PART = re.compile(r"[(（]1[)）]|①"), re.compile(r"[(（]2[)）]|②")
 LIST_MARK: Final = re.compile(r"(?:[0-9]{1,2}[.)]|\([0-9a-z]\)|[-•*+])\s")
 
 
@@ -168,6 +169,8 @@ def announced(rest: str) -> str | None:
     opened = rest.lstrip(OPENING)
     if "\n" in rest[: len(rest) - len(opened)] and LIST_MARK.match(opened):
         return None  # several parts, of which none is the answer
+    if FIRST_PART.match(opened) and SECOND_PART.search(opened):
+        return None
     filler = FILLER.match(opened)
     rest = opened[filler.end() :].lstrip(OPENING) if filler else opened
     currency = CURRENCY.match(rest)

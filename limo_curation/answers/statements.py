@@ -13,6 +13,7 @@ careful with long ones.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from limo_curation.answers.units import GENERIC, MULTIPLIERS, UNITS
@@ -42,7 +43,9 @@ BOUND: Final = re.compile(
     r"\b(?:at (?:least|most)|(?:more|less|greater|fewer|larger|smaller) than|up to|between)\b|至少|至多|大于|小于|超过"
 )
 NEGATION: Final = re.compile(r"\b(?:for (?:all|every|any)|cannot|can't|not|no)\b|不")
-SHORT_MATH: Final = re.compile(r"[-+(\[{]{0,2}(?:[0-9A-Za-z.,/^()\[\]{}+*π√∞ -]|\\[A-Za-z]){1,120}")
+NAMED: Final = re.compile(r", ([^=,]{1,40})=")
+CLAUSE: Final = re.compile(r"[,;](?![0-9])|[，；、且]|\b(?:and|or|when|at|for|if)\b")
+SHORT_MATH: Final = re.compile(r"[-+(\[{]{0,2}(?:[0-9A-Za-z.,/^()\[\]{}+*:π√∞ -]|\\[A-Za-z]){1,120}")
 
 
 def stated_value(sentence: str) -> str | None:
@@ -60,16 +63,30 @@ def stated_value(sentence: str) -> str | None:
     verbs = list(VERB.finditer(masked(sentence)))
     if NEGATION.search(sentence) or BOUND.search(sentence, verbs[-1].end() if verbs else 0):
         return None
+    if says_several(sentence, verbs):
+        return None
     if verbs and verbs[-1]["colon"] and re.search("[0-9]", sentence[: verbs[-1].start()]):
         return None  # "there are 3 such numbers: 2, 4 and 8"
     behind = value_at_start(sentence[verbs[-1].end() :]) if verbs else None
     if behind is not None:
         return behind
+    listed = formulas_at_start(sentence)
+    if listed is not None and listed.end == len(sentence) and len(set(NAMED.findall(f", {listed.text}"))) <= 1:
+        return listed.text or None  # "$a = 2$ or $a = -3$", but not "$a = 2$, $b = 3$, and $a + b = 5$"
     formulas = [bare(match.group()) for match in DELIMITED.finditer(sentence)]
     numbers = [quantity(outside, match) for match in NUMBER.finditer(outside)]
     if len(formulas) == 1 and not numbers and re.search(r"[0-9]", formulas[0]):
         return right_side(formulas[0])
     return numbers[0] if len(numbers) == 1 and not formulas and is_free(outside) else None
+
+
+def says_several(sentence: str, verbs: list[re.Match[str]]) -> bool:
+    """Return whether a verb before the last has a value of its own: `x = 5 and y = 3`, 最小值为-5，此时x=2."""
+    between = (sentence[one.end() : other.start()] for one, other in pairwise(verbs))
+    return any(
+        (NUMBER.match(text) or DELIMITED.match(text)) is not None and CLAUSE.search(text) is not None
+        for text in between
+    )
 
 
 def masked(sentence: str) -> str:
@@ -97,7 +114,7 @@ def value_at_start(text: str) -> str | None:
     if formulas is not None:
         return formulas.text if formulas.text and not re.search(r"[0-9=]", text[formulas.end :]) else None
     number = NUMBER.match(text)
-    if number is not None and not re.search(r"[0-9+*/^=\\(]", text[number.end() :]):
+    if number is not None and not re.search(r"[0-9+*/^=\\]|^\(", text[number.end() :]):
         follows = text[number.end() : number.end() + 1]
         if follows not in CONTINUING and not (follows.isascii() and follows.isalpha()):
             return quantity(text, number)
