@@ -85,6 +85,8 @@ class DifficultyConfig(StageConfig):
     """Share of the strong attempts on one other answer from which the gold answer is disputed (ours)."""
     disputed_min_votes: Count = 5
     """Attempts that the other answer must have beside that share: 3 of 4 may be chance (ours)."""
+    policy: AnswerPolicy = AnswerPolicy()
+    """What counts as the same answer, where the mathematics alone does not say."""
     truncated_retry_factor: Annotated[int, Field(ge=2)] | None = None
     """An attempt that is cut off is drawn once more with so many times `max_tokens`; None: it has failed."""
     attempts_per_round: Count = 4

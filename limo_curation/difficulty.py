@@ -19,6 +19,7 @@ from typing import Final
 import polars as pl
 
 from limo_curation.answers import Verdict, compare_many, extract_answer
+from limo_curation.answers.policy import AnswerPolicy
 from limo_curation.config import DifficultyConfig, Solver
 from limo_curation.gold_audit import Attempt, gold_audit
 from limo_curation.ledger import DropRule, StageResult, apply_rules
@@ -99,7 +100,7 @@ def try_weak(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyConf
         open_tallies = [tally for tally in tallies if tally.weak_solved_at is None]
         completions = draw(open_tallies, solver, [attempt], sampler, retry_factor=config.truncated_retry_factor)
         for tally, completion, (verdict, _) in zip(
-            open_tallies, completions, grade(open_tallies, completions), strict=True
+            open_tallies, completions, grade(open_tallies, completions, policy=config.policy), strict=True
         ):
             tally.weak_solver = solver_name(solver)
             tally.weak_num_attempts += 1
@@ -122,7 +123,9 @@ def try_strong(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyCo
         attempts = range(first, min(first + config.attempts_per_round, solver.num_attempts))
         asked = [tally for tally in waiting for _ in attempts]
         completions = draw(waiting, solver, attempts, sampler, retry_factor=config.truncated_retry_factor)
-        for tally, completion, (verdict, answer) in zip(asked, completions, grade(asked, completions), strict=True):
+        for tally, completion, (verdict, answer) in zip(
+            asked, completions, grade(asked, completions, policy=config.policy), strict=True
+        ):
             num_tokens += completion.num_completion_tokens
             count_strong(tally, completion, verdict, answer, max_solved=config.max_solved)
         waiting = [tally for tally in waiting if tally.strong_num_solved <= config.max_solved]
@@ -167,16 +170,17 @@ def draw(
     return completions
 
 
-def grade(tallies: Sequence[Tally], completions: Sequence[Completion]) -> list[tuple[Verdict, str | None]]:
+def grade(
+    tallies: Sequence[Tally], completions: Sequence[Completion], *, policy: AnswerPolicy
+) -> list[tuple[Verdict, str | None]]:
     """Return each attempt's verdict and answer; one that was cut off has failed, whatever stands in it."""
     answers = [
         None if completion.finish_reason == "length" else extract_answer(completion.text) for completion in completions
     ]
     pairs = [(answer, tally.gold) for answer, tally in zip(answers, tallies, strict=True)]
     distinct = list(dict.fromkeys(pair for pair in pairs if pair[0] is not None))
-    verdicts = dict(
-        zip(distinct, compare_many([one for one, _ in distinct], [two for _, two in distinct]), strict=True)
-    )
+    predicted, golds = [one for one, _ in distinct], [two for _, two in distinct]
+    verdicts = dict(zip(distinct, compare_many(predicted, golds, policy=policy), strict=True))
     return [(verdicts.get(pair, Verdict.DIFFERENT), pair[0]) for pair in pairs]
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from limo_curation.answers.policy import AnswerPolicy
 from limo_curation.config import DifficultyConfig, Solver
 from limo_curation.difficulty import DROP_REASONS, rate_problems
 from limo_curation.errors import BudgetError
@@ -157,6 +158,13 @@ def test_cut_off_attempt_is_drawn_once_more_where_a_larger_limit_is_given() -> N
     assert len(sampler.asked) == 8 + 3
     assert (row(result, "one")["strong_num_solved"], row(result, "one")["strong_num_truncated"]) == (1, 2)
     assert result.metrics["num_sampled_tokens"] == 11 * 5
+
+
+def test_policy_decides_what_counts_as_solved() -> None:
+    config = DifficultyConfig(strong=STRONG, policy=AnswerPolicy(percent="sign"))
+    problems = problems_named("one").with_columns(answer=pl.lit("7%"))
+    result = rate_problems(problems, config=config, sampler=ScriptedSampler({"strong": {"one": "--+-----"}}))
+    assert (row(result, "one")["strong_num_solved"], row(result, "one")["strong_num_undecided"]) == (1, 0)
 
 
 def test_problem_whose_only_success_is_undecided_is_kept_and_says_so() -> None:
