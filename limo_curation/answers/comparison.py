@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Final
 
 from limo_curation.answers.leaves import (
@@ -27,12 +26,11 @@ from limo_curation.answers.leaves import (
     UNION,
     Reading,
 )
-from limo_curation.answers.numbers import rational
 from limo_curation.answers.point_sets import compare_point_sets
 from limo_curation.answers.policy import DEFAULT_POLICY, AnswerPolicy
 from limo_curation.answers.reading import names_of, read
 from limo_curation.answers.relations import FUNCTION_NAME, VARIABLE
-from limo_curation.answers.scalars import CompareLeaf, Rules, compare_scalars
+from limo_curation.answers.scalars import CompareLeaf, Rules, compare_bases, compare_decimal_comma, compare_scalars
 from limo_curation.answers.verdicts import (
     Comparison,
     Reason,
@@ -145,21 +143,6 @@ def compare_choices(left: Reading, right: Reading, rules: Rules) -> Comparison:
     return compare(*pair, rules)
 
 
-def compare_bases(left: Reading, right: Reading) -> Comparison:
-    """Compare a number that names its base with another number."""
-    if left.value is None or right.value is None:
-        return undecided(Reason.BASE)
-    if left.base == right.base:
-        return equal(Reason.SAME_NUMBER) if left.value == right.value else different(Reason.OTHER_NUMBER)
-    readings = {side.value for side in (left, right)} | {digits_of(side) for side in (left, right)}
-    return different(Reason.OTHER_NUMBER) if len(readings - {None}) == NUM_APART else undecided(Reason.BASE)
-
-
-def digits_of(number: Reading) -> Fraction | None:
-    """Return the value of a number's digits as if it named no base."""
-    return rational(number.leaf.partition("_")[0].strip("()"))
-
-
 def compare_ratios(left: Reading, right: Reading, rules: Rules) -> Comparison:
     """Compare two ratios, or a ratio with the number that it is where its name says that it is a ratio."""
     values = [[item.value for item in side.items] for side in (left, right)]
@@ -185,10 +168,6 @@ def compare_ratios(left: Reading, right: Reading, rules: Rules) -> Comparison:
 # -- several elements --------------------------------------------------------------------------------------------------
 
 PAIR: Final = 2
-NUM_APART: Final = 3
-GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{2,3}){0,9},[0-9]{3}")
-"""Also as in India: 1,00,000."""
-DECIMAL_COMMA: Final = re.compile(r"[+-]?(?:[0-9]{4,15},[0-9]{1,9}|[0-9]{1,3},0[0-9]{1,9}|0,[0-9]{3,9})")
 
 
 def compare_several(left: Reading, right: Reading, rules: Rules) -> Comparison:
@@ -299,27 +278,6 @@ def compare_with_several(scalar: Reading, several: Reading, rules: Rules) -> Com
         return undecided(Reason.GROUPING)
     if names_of(several):
         return undecided(Reason.NAME)
-    found = [compare(*pair, rules).verdict for pair in paired(scalar, several)]
+    found = [compare(scalar, item, rules).verdict for item in several.items]
     is_clear = Verdict.DIFFERENT in found and len(found) > 1
     return different(Reason.OTHER_LENGTH) if is_clear else undecided(Reason.OTHER_KIND)
-
-
-def compare_decimal_comma(left: Reading, right: Reading) -> Comparison | None:
-    """Compare `1000,99` with `1000.99`; None where they are not such a pair.
-
-    Equal only where the comma can hardly separate two numbers or thousands: `0,5` may be the two numbers 0 and 5.
-    """
-    point, comma = (left, right) if "," in right.text else (right, left)
-    if point.value is None or "," not in comma.text:
-        return None
-    digits = comma.text.replace(" ", "")
-    if GROUPED.fullmatch(digits) and rational(digits.replace(",", "")) == point.value:
-        return undecided(Reason.GROUPING)
-    if "." not in point.text or rational(comma.text.replace(",", ".")) != point.value:
-        return None
-    return equal(Reason.SAME_NUMBER) if DECIMAL_COMMA.fullmatch(comma.text) else undecided(Reason.GROUPING)
-
-
-def paired(scalar: Reading, several: Reading) -> list[tuple[Reading, Reading]]:
-    """Return one value beside each element."""
-    return [(scalar, item) for item in several.items]

@@ -129,7 +129,7 @@ class Parser:
             lexeme = self._peek()
             if lexeme in TIMES:
                 self._take()
-                factor = self._signed_factor()
+                factor, is_quotient = self._signed_factor(), False
             elif lexeme in OVER:
                 if is_quotient:  # a date, or a/b/c
                     raise UnclearError("//")
@@ -230,10 +230,9 @@ class Parser:
 
     def _letter(self) -> Expression:
         letter = self._take()
-        if self._peek() == "(" and (
-            letter in UNKNOWN_FUNCTIONS or (is_name(self._peek(1)) and self._peek(2) in (")", ","))
-        ):
-            raise UnclearError(letter)
+        is_argument = is_name(self._peek(1)) or is_number(self._peek(1))
+        if self._peek() == "(" and (letter in UNKNOWN_FUNCTIONS or (is_argument and self._peek(2) in (")", ","))):
+            raise UnclearError(letter)  # f(x), I(0)
         return Expression("letter", letter=letter + self._subscript())
 
     def _subscript(self) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from limo_curation.answers.expressions import parse_expression
 from limo_curation.answers.normalisation import CLOSE_SET, OPEN_SET
 
 RELATION: Final = re.compile(
@@ -32,6 +33,7 @@ SUBSCRIPT: Final = r"(?:_(?:\{[0-9A-Za-z+\\,]{1,20}\}|[0-9A-Za-z]))?"
 SEGMENT: Final = r"[A-Z]{2,4}'?"
 VARIABLE: Final = re.compile(rf"{LETTER}{SUBSCRIPT}'?")
 BOUNDED: Final = re.compile(rf"(\|?)({LETTER}{SUBSCRIPT}'?)\1")
+PROSE: Final = re.compile(r"(?<![A-Za-z\\])(?!(?:sin|cos|tan|log)\b)[A-Za-z]{3}|[\u4e00-\u9fff]")
 FUNCTION_NAME: Final = re.compile(rf"({LETTER}{SUBSCRIPT}'?)\(([a-z])\)")
 PAIR: Final = 2
 NAME: Final = re.compile(
@@ -124,14 +126,29 @@ def exact(signs: list[str], members: list[str]) -> Relation:
 def equality(members: list[str]) -> Relation:
     """Read `name = value`, with or without steps between, or an equation."""
     first, last = members[0], members[-1]
-    if is_name(first):
+    if is_name(first) and not any(mentions(member, first) for member in members[1:]):
+        if any(PROSE.search(step) for step in members[1:-1]):
+            return OPAQUE_RELATION
         names = [member for member in members[:-1] if is_name(member)]
         return Relation("value", "=".join(map(name_of, names)), (last,))
-    if ARITHMETIC.fullmatch(first) and ARITHMETIC.fullmatch(last):
+    if is_true_arithmetic(first, last):
         return Relation("value", None, (last,))
-    if len(members) > 2:
+    if len(members) > PAIR:
         return OPAQUE_RELATION
     return Relation("value", name_of(last), (first,)) if is_name(last) else Relation("equation", None, (first, last))
+
+
+def mentions(text: str, name: str) -> bool:
+    """Return whether a text mentions a name, so that `name = text` is an equation to solve, or several in one."""
+    return name in text and re.search(rf"(?<![A-Za-z\\]){re.escape(name)}(?![A-Za-z])", text) is not None
+
+
+def is_true_arithmetic(first: str, last: str) -> bool:
+    """Return whether two sides are numbers, calculated or written out, and equal ones: `5+6 = 11`."""
+    if ARITHMETIC.fullmatch(first) is None or ARITHMETIC.fullmatch(last) is None:
+        return False
+    sides = parse_expression(first), parse_expression(last)
+    return sides[0] is not None and sides[0].value is not None and sides[0] == sides[1]
 
 
 def single(sign: str, left: str, right: str) -> Relation:

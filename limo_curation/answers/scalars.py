@@ -164,3 +164,42 @@ def may_be_grouped(left: Reading, right: Reading) -> bool:
         other = right if commas[0] is left else left
         return rational(commas[0].leaf.replace(",", ".")) == other.value
     return bool(commas) and sorted(left.leaf.split(",")) == sorted(right.leaf.split(","))
+
+
+# -- notations ---------------------------------------------------------------------------------------------------------
+
+GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{2,3}){0,9},[0-9]{3}")
+"""Also as in India: 1,00,000."""
+DECIMAL_COMMA: Final = re.compile(r"[+-]?(?:[0-9]{4,15},[0-9]{1,9}|[0-9]{1,3},0[0-9]{1,9}|0,[0-9]{3,9})")
+NUM_APART: Final = 3
+
+
+def compare_decimal_comma(left: Reading, right: Reading) -> Comparison | None:
+    """Compare `1000,99` with `1000.99`; None where they are not such a pair.
+
+    Equal only where the comma can hardly separate two numbers or thousands: `0,5` may be the two numbers 0 and 5.
+    """
+    point, comma = (left, right) if "," in right.text else (right, left)
+    if point.value is None or "," not in comma.text:
+        return None
+    digits = comma.text.replace(" ", "")
+    if GROUPED.fullmatch(digits) and rational(digits.replace(",", "")) == point.value:
+        return undecided(Reason.GROUPING)
+    if "." not in point.text or rational(comma.text.replace(",", ".")) != point.value:
+        return None
+    return equal(Reason.SAME_NUMBER) if DECIMAL_COMMA.fullmatch(comma.text) else undecided(Reason.GROUPING)
+
+
+def compare_bases(left: Reading, right: Reading) -> Comparison:
+    """Compare a number that names its base with another number."""
+    if left.value is None or right.value is None:
+        return undecided(Reason.BASE)
+    if left.base == right.base:
+        return equal(Reason.SAME_NUMBER) if left.value == right.value else different(Reason.OTHER_NUMBER)
+    readings = {side.value for side in (left, right)} | {digits_of(side) for side in (left, right)}
+    return different(Reason.OTHER_NUMBER) if len(readings - {None}) == NUM_APART else undecided(Reason.BASE)
+
+
+def digits_of(number: Reading) -> Fraction | None:
+    """Return the value of a number's digits as if it named no base."""
+    return rational(number.leaf.partition("_")[0].strip("()"))

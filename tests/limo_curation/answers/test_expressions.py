@@ -21,6 +21,7 @@ from limo_curation.answers.expressions import parse_expression
         ("(-2)^{2}", 4),
         (r"2\cdot-3", -6),
         ("5+-3", 2),
+        (r"3/5\cdot2/4", Fraction(3, 10)),
         ("5--3", 8),
         ("2^{-3}", Fraction(1, 8)),
         (r"\frac{1+2}{4}", Fraction(3, 4)),
@@ -57,6 +58,7 @@ def test_other_expressions_are_parsed_and_have_no_value(text: str) -> None:
         r"2\frac{1}{3}\pi",  # a mixed number or a product
         "7((1)/(2))",  # the same
         "f(x)",  # a value or a product
+        "6I(0)",
         "y(t)",
         "x2",
         "2^{3}^{4}",

@@ -37,6 +37,8 @@ def test_what_may_be_an_equation_to_solve_is_no_name(text: str) -> None:
         ("5=x", Relation("value", "x", ("5",))),
         ("x=5+5+1=11", Relation("value", "x", ("11",))),
         ("5+6=11", Relation("value", None, ("11",))),
+        ("33=373", Relation("equation", None, ("33", "373"))),
+        ("x=2x+1", Relation("equation", None, ("x", "2x+1"))),
         (r"\frac{1}{3}\approx0.33", Relation("value", None, (r"\frac{1}{3}",))),
         (r"x=\frac{1}{3}\approx0.33", Relation("value", "x", (r"\frac{1}{3}",))),
         (r"x\approx0.33", Relation("value", "x", ("0.33",), is_approximate=True)),
@@ -55,7 +57,20 @@ def test_relations_are_read(text: str, relation: Relation) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [r"\ne 1", r"\approx1", "1<x>3", r"x\equiv1\pmod{3}", "2y+1=x=3y", "a<b<c<d", r"x\to 3", "=", "x="]
+    "text",
+    [
+        "f(x)=0f(x)=x-1",
+        "x=3with y=1",
+        r"\ne 1",
+        r"\approx1",
+        "1<x>3",
+        r"x\equiv1\pmod{3}",
+        "2y+1=x=3y",
+        "a<b<c<d",
+        r"x\to 3",
+        "=",
+        "x=",
+    ],
 )
 def test_other_relations_are_opaque(text: str) -> None:
     relation = split_relation(text)

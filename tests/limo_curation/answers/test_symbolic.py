@@ -47,6 +47,7 @@ DIFFERENT = [
     ("2x+4y=3", "2x+4y=5"),
     ("x<2y", "x>2y"),
     ("1+i", "1-i"),
+    (r"\lfloor x\rfloor", r"\lfloor x+1\rfloor"),
     ("6(1)", "7"),
     ("3-4i", "3+4i"),
     ("2^{2024}+1", "2^{2024}-1"),
@@ -68,7 +69,7 @@ UNDECIDED = [
     ("x^2-2x+1=0", "x=1"),  # the same solution, another equation
     ("x^2+x=0", "x^2-x=0"),
     ("2e", "5.5"),  # Euler's number, or a letter
-    (r"\lfloor x\rfloor", r"\lfloor x+1\rfloor"),
+    (r"\lfloor x\rfloor", r"\lfloor x+10^{-9}\rfloor"),
 ]
 HOSTILE = [
     "9^{9^{9^{9^{9}}}}",
