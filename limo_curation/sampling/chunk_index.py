@@ -33,10 +33,10 @@ from limo_curation.sampling.chunks import (
     Cached,
     Prefixes,
     Written,
+    chunk_rows,
     prefixes_of,
     read_chunk,
     read_prefixes,
-    whole_chunk,
     write_chunk,
     write_file,
 )
@@ -165,7 +165,7 @@ class ChunkIndex:
         num_bytes = 0
         self._forget(small)
         for place, run in enumerate(in_order):
-            frame = whole_chunk(self.files, self.folder, run.chunks[0])
+            frame = chunk_rows(self.files, self.folder, run.chunks[0], where=pl.lit(True))
             if frame is not None:
                 batch.append((run.chunks[0], frame))
                 num_bytes += run.num_bytes

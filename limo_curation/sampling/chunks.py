@@ -129,20 +129,19 @@ def write_file(files: Files, path: str, data: bytes) -> None:
 
 def read_chunk(files: Files, folder: str, name: str, wanted: Collection[bytes]) -> dict[bytes, Cached]:
     """Return those of the wanted completions that a chunk holds; none where it is gone or damaged."""
-    frame = whole_chunk(files, folder, name)
-    if frame is None:
-        return {}
-    rows = frame.filter(pl.col("key").is_in(pl.Series(list(wanted), dtype=pl.Binary).implode()))
-    return {row[0]: Cached(*row[1:]) for row in rows.iter_rows()}
+    is_wanted = pl.col("key").is_in(pl.Series(list(wanted), dtype=pl.Binary).implode())
+    frame = chunk_rows(files, folder, name, where=is_wanted)
+    return {} if frame is None else {row[0]: Cached(*row[1:]) for row in frame.iter_rows()}
 
 
-def whole_chunk(files: Files, folder: str, name: str) -> pl.DataFrame | None:
-    """Return a chunk's table; None where it is gone or damaged."""
+def chunk_rows(files: Files, folder: str, name: str, *, where: pl.Expr) -> pl.DataFrame | None:
+    """Return the rows of a chunk for which something holds; None where the chunk is gone or damaged."""
     data = files.read_bytes(f"{folder}/{name}")
     if data is None or name != chunk_name(data):  # a single flipped bit may leave a readable file, but not this name
         return None
     try:
-        return pl.read_parquet(io.BytesIO(data)).match_to_schema(CHUNK)
+        # a scan unpacks the texts of those rows only
+        return pl.scan_parquet(io.BytesIO(data)).match_to_schema(CHUNK).filter(where).collect()
     except pl.exceptions.PolarsError:  # a whole file, but no chunk
         return None
 
