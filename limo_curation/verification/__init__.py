@@ -7,15 +7,16 @@ In the order in which to read them:
     claims.py        which tokens claim to be equal
     arithmetic.py    reads one side; values.py calculates within bounds
     sides.py         its value, and what about it matters for a comparison
-    equality.py      equal, but for rounding and units
+    equality.py      equal, but for rounding; units.py: and but for units
     context.py       is a claim asserted, or taken back
-    propagation.py   values of names, put into the other equations
+    known_values.py  the values that a chain gives to names
+    propagation.py   these, put into the other equations
     texture.py       loops, mixed languages, answers without reasoning
     chains.py        the stage: every reason to drop a chain
 """
 
 from limo_curation.verification.chains import VERIFICATION, verify_chains
-from limo_curation.verification.equality import Status
+from limo_curation.verification.claims import Status
 from limo_curation.verification.steps import StepCheck, check_steps
 
 __all__ = ["VERIFICATION", "Status", "StepCheck", "check_steps", "verify_chains"]

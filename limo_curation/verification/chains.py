@@ -17,7 +17,7 @@ from limo_curation.config import VerificationConfig
 from limo_curation.ledger import DropRule, StageResult, apply_rules
 from limo_curation.stage import RowStage
 from limo_curation.tables import CHAINS, VERIFIED_CHAINS
-from limo_curation.verification.equality import Status
+from limo_curation.verification.claims import Status
 from limo_curation.verification.steps import StepCheck, check_steps
 from limo_curation.verification.texture import language_share, reasoning_characters, repetition
 

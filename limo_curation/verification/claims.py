@@ -10,6 +10,7 @@ before it. Where what stands next to it could belong to it ("5 more than 3 * 4 =
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from limo_curation.verification.arithmetic import MAX_SIDE_TOKENS, PARTS, WORDS
@@ -52,6 +53,14 @@ NUMBERED: Final = listed(
 APPLIED: Final = listed("divided divide dividing multiplied multiply multiplying increased decreased reduced")
 HAN_BEFORE: Final = "加减乘除比倍半的与和第负"
 HAN_BEHIND: Final = ("万", "亿", "千", "百", "倍", "加", "减", "乘", "除", "成", "分之", "又", "余", "比")
+
+
+class Status(StrEnum):
+    """What became of a claim."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNCHECKED = "unchecked"
 
 
 class Run(NamedTuple):

@@ -37,6 +37,17 @@ class Side:
     """Its decimal numbers as written, and where among all its numbers each stands."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both sides of a claim as tokens, and the units behind them."""
+
+    left: Sequence[Token]
+    right: Sequence[Token]
+    left_unit: str
+    right_unit: str
+    is_approximate: bool
+
+
 def evaluate(
     tokens: Sequence[Token], names: Mapping[str, Value], *, nudged: int = -1, percent_is_sign: bool = False
 ) -> Side:

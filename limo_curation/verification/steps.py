@@ -17,12 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from limo_curation.verification.arithmetic import WORDS
-from limo_curation.verification.claims import RELATIONS, Claim, Run, find_claims
+from limo_curation.verification.claims import RELATIONS, Claim, Run, Status, find_claims
 from limo_curation.verification.context import BASES, is_asserted, is_scaled, is_taken_back
-from limo_curation.verification.equality import Sides, Status, compare, compare_times, rounds
+from limo_curation.verification.equality import compare, rounds
 from limo_curation.verification.propagation import Contradiction, contradictions, has_defined_operation
-from limo_curation.verification.sides import Side, evaluate
+from limo_curation.verification.sides import Side, Sides, evaluate
 from limo_curation.verification.tokens import MAX_CHARACTERS, Token, tokenize
+from limo_curation.verification.units import compare_times
 from limo_curation.verification.values import UnclearError, Value, number_value
 
 MAX_NOTES: Final = 10_000  # ours: annotations of one chain
@@ -136,7 +137,7 @@ class Checker:
             return Status.UNCHECKED, ""
         units = self.currency(claim.left), self.unit_behind(claim)
         sides = Sides(self.written(claim.left), self.written(claim.right), *units, claim.is_approximate)
-        status = compare(sides, left, right, {}, self.rounded)
+        status = compare(sides, left, right, self.rounded)
         if (
             (rounds(left.value, right) and (left.value != right.value or claim.is_approximate))
             or claim.is_approximate
