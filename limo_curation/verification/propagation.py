@@ -20,7 +20,7 @@ from typing import Final, Literal
 from limo_curation.verification.claims import Claim
 from limo_curation.verification.context import CASES, is_asserted
 from limo_curation.verification.equality import are_equal, is_huge, rounds
-from limo_curation.verification.known_values import introductions, known_values, names_of, own_name
+from limo_curation.verification.known_values import Values, introductions, known_values, names_of, own_name
 from limo_curation.verification.sides import evaluate
 from limo_curation.verification.tokens import Token
 from limo_curation.verification.values import UnclearError, Value
@@ -30,7 +30,6 @@ MAX_READINGS: Final = 64  # ours: combinations of units of time
 SAME_SCALE: Final = 1e-4  # ours: of a decimal logarithm
 CLOSE: Final = 0.01  # ours: relative difference that rounding may make
 UNIT_LETTERS: Final = frozenset("msghlLkcdNJVWAKCF")
-TIMES: Final = re.compile(r"minutes.{0,2000}hour|hours?.{0,2000}minute|分钟.{0,2000}小时|小时.{0,2000}分", re.DOTALL)
 DIGITS: Final = re.compile(r"\bdigits?\b|数字|位数", re.IGNORECASE)
 TIME_FACTORS: Final = (Fraction(60), Fraction(1, 60))
 
@@ -49,8 +48,8 @@ class Contradiction:
 
 def contradictions(
     chain: str, tokens: Sequence[Token], claims: Sequence[Claim], rounded: set[str]
-) -> tuple[dict[int, bool], list[Contradiction]]:
-    """Return which equations with names hold (by position of the claim), and those that fail.
+) -> tuple[set[int], list[Contradiction]]:
+    """Return which equations with names hold (their positions among the claims), and those that fail.
 
     Args:
         chain: the text.
@@ -58,46 +57,62 @@ def contradictions(
         claims: its claims.
         rounded: decimals that the chain rounded, as written.
     """
-    if CASES.search(chain):
-        return {}, []
-    known = known_values(chain, tokens, claims, rounded)
-    held, failed = dict[int, bool](), list[Contradiction]()
+    known = {} if CASES.search(chain) else known_values(chain, tokens, claims, rounded)
+    held, failed = set[int](), list[Contradiction]()
     if not known:
         return held, failed
     introduced = introductions(tokens)
     has_digits = DIGITS.search(chain) is not None
     times = {name for name, values in known.items() if values.is_time}
-    if not times and TIMES.search(chain) is not None:
+    if not times and mentions_times(chain):
         times = set(known)
     for index, claim in enumerate(claims):
-        if not (claim.left.is_clear and claim.right.is_clear) or claim.is_approximate:
+        names = names_to_fill(tokens, claim, known)
+        if not names or has_defined_operation(chain, tokens, claim) or has_unit_letter(tokens, claim):
             continue
-        names = sorted({*names_of(tokens, claim.left), *names_of(tokens, claim.right)})
-        if not 0 < len(names) <= MAX_NAMES or any(name not in known for name in names):
-            continue
-        if own_name(tokens, claim.left) and not names_of(tokens, claim.right):
-            continue  # where the value is from
-        if (
-            has_defined_operation(chain, tokens, claim)
-            or has_unit_letter(tokens, claim)
-            or (has_digits and has_side_by_side(tokens, claim))
-        ):
+        if has_digits and has_side_by_side(tokens, claim):
             continue
         found = check(tokens, claim, {name: known[name].certain[0] for name in names}, times=times)
-        if found is None:
-            continue
-        name = own_name(tokens, claim.left)
+        if found is True:
+            held.add(index)
         if not isinstance(found, Contradiction):
-            held[index] = True
-        elif name is not None and known[name].first < claim.relation:
-            continue  # a name that is used again for something else
-        elif len(names) == 1 and known[names[0]].first < claim.relation:
-            continue  # "x = 2 ... so x^2 = -4": of one name alone, most often another branch
-        elif any(introduced.get(used, -1) > claim.relation for used in names):
             continue
-        elif is_asserted(chain, tokens[claim.left.low].start, tokens[claim.right.high - 1].end):
-            failed.append(replace(found, blamed=max(claim.relation, *(known[used].first for used in names))))
+        is_asserted_here = is_asserted(chain, tokens[claim.left.low].start, tokens[claim.right.high - 1].end)
+        if is_asserted_here and is_about_values(tokens, claim, names, known, introduced):
+            failed.append(replace(found, blamed=max(claim.relation, *(known[name].first for name in names))))
     return held, failed
+
+
+def names_to_fill(tokens: Sequence[Token], claim: Claim, known: Mapping[str, Values]) -> list[str]:
+    """Return the names of an equation, where all have values; none for what can't be checked or gives a value."""
+    if not (claim.left.is_clear and claim.right.is_clear) or claim.is_approximate:
+        return []
+    on_the_right = names_of(tokens, claim.right)
+    names = sorted({*names_of(tokens, claim.left), *on_the_right})
+    if len(names) > MAX_NAMES or any(name not in known for name in names):
+        return []
+    return [] if own_name(tokens, claim.left) and not on_the_right else names
+
+
+def is_about_values(
+    tokens: Sequence[Token],
+    claim: Claim,
+    names: Sequence[str],
+    known: Mapping[str, Values],
+    introduced: Mapping[str, int],
+) -> bool:
+    """Return whether an equation is about these values of its names, and not about others of the same name."""
+    name = own_name(tokens, claim.left)
+    if name is not None and known[name].first < claim.relation:
+        return False  # a name that is used again for something else
+    if len(names) == 1 and known[names[0]].first < claim.relation:
+        return False  # "x = 2 ... so x^2 = -4": of one name alone, most often another branch
+    return all(introduced.get(used, -1) <= claim.relation for used in names)
+
+
+def mentions_times(chain: str) -> bool:
+    """Return whether a chain is about minutes and hours, so that a bare number may be in either."""
+    return ("minute" in chain and "hour" in chain) or ("分钟" in chain and "小时" in chain)
 
 
 def has_unit_letter(tokens: Sequence[Token], claim: Claim) -> bool:
