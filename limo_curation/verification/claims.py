@@ -285,7 +285,8 @@ def forwards(tokens: Sequence[Token], start: int) -> Run:
 
 def holds_prose(tokens: Sequence[Token], at: int) -> bool:
     """Return whether a bracket opens a remark: `= 15 (since 3 * 5 is 15)`."""
-    return at + 1 < len(tokens) and is_word(tokens[at + 1]) and tokens[at + 1].kind != "text"
+    is_glued = tokens[at].start == tokens[at - 1].end
+    return at + 1 < len(tokens) and not is_glued and is_word(tokens[at + 1]) and tokens[at + 1].kind != "text"
 
 
 def is_unit_behind(tokens: Sequence[Token], at: int, start: int) -> bool:

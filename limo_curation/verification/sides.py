@@ -46,6 +46,8 @@ class Sides:
     left_unit: str
     right_unit: str
     is_approximate: bool
+    is_carried_on: bool
+    """A further relation follows, so that the unit of the right side may stand at the end of all."""
 
 
 def evaluate(

@@ -102,7 +102,7 @@ class Checker:
 
     def run(self, claims: Sequence[Claim]) -> list[StepCheck]:
         """Check all claims, then again with the values of names put in."""
-        checks = [self.check(claim) for claim in claims]
+        checks = self.without_refutations(claims, [self.check(claim) for claim in claims])
         if any(check.status is Status.UNCHECKED for check in checks):
             held, failed = contradictions(self.chain, self.tokens, claims, self.rounded)
             positions = {claim.relation: index for index, claim in enumerate(claims)}
@@ -116,6 +116,23 @@ class Checker:
         if any(check.status is Status.FAILS for check in checks):
             checks = self.with_corrections(claims, checks)
         return checks
+
+    def without_refutations(self, claims: Sequence[Claim], checks: list[StepCheck]) -> list[StepCheck]:
+        """Leave alone what the chain itself carries to a false equation of numbers, 1 = 3 + 4 and then 1 = 7."""
+        false = set[tuple[Value, Value]]()
+        for claim, check in zip(claims, checks, strict=True):
+            left, right = self.side(claim.left), self.side(claim.right)
+            if check.status is Status.UNCHECKED and left and right and left.is_literal and right.is_literal:
+                false.add((left.value, right.value))
+        if not false:
+            return checks
+        values = [tuple(side.value if side else None for side in map(self.side, claim[:2])) for claim in claims]
+        return [
+            replace(check, status=Status.UNCHECKED, evidence="")
+            if check.status is Status.FAILS and pair in false
+            else check
+            for check, pair in zip(checks, values, strict=True)
+        ]
 
     def check(self, claim: Claim) -> StepCheck:
         """Check one claim on its own."""
@@ -136,7 +153,8 @@ class Checker:
         if left is None or right is None or not (claim.left.is_clear and claim.right.is_clear):
             return Status.UNCHECKED, ""
         units = self.currency(claim.left), self.unit_behind(claim)
-        sides = Sides(self.written(claim.left), self.written(claim.right), *units, claim.is_approximate)
+        is_open = claim.is_approximate, self.is_carried_on(claim)
+        sides = Sides(self.written(claim.left), self.written(claim.right), *units, *is_open)
         status = compare(sides, left, right, self.rounded)
         if (
             (rounds(left.value, right) and (left.value != right.value or claim.is_approximate))
@@ -147,7 +165,7 @@ class Checker:
         is_defined = not right.is_literal and has_defined_operation(self.chain, self.tokens, claim)
         if status is Status.FAILS and (is_defined or self.is_running_total(claim, left)):
             return Status.UNCHECKED, ""
-        if status is Status.FAILS and left.is_literal and not claim.is_continued and self.is_label(left, right):
+        if status is Status.FAILS and left.is_literal and not claim.is_continued and self.is_label(claim, left, right):
             return Status.UNCHECKED, ""
         return status, f"{shown(left.value)} is not {shown(right.value)}" if status is Status.FAILS else ""
 
@@ -158,22 +176,24 @@ class Checker:
         left, right = self.side(claim.left), self.side(claim.right)
         return left is None or right is None or not is_scaled(self.chain, start, end, left.value, right.value)
 
-    def is_label(self, left: Side, right: Side) -> bool:
-        """Return whether a bare number before a relation may be a label: `Step 2 = 15`, `3 eggs = 60 cents`."""
-        return right.is_literal or bool(left.units)
+    def is_label(self, claim: Claim, left: Side, right: Side) -> bool:
+        """Return whether a bare number before a relation may be a label: `Step 2 = 15`, `123 = 1 + 2 + 3 = 6`."""
+        return right.is_literal or bool(left.units) or self.is_carried_on(claim)
+
+    def is_carried_on(self, claim: Claim) -> bool:
+        """Return whether the right side is the left side of a further relation."""
+        high = claim.right.high
+        return high < len(self.tokens) and self.tokens[high].kind in RELATIONS
 
     def is_running_total(self, claim: Claim, left: Side) -> bool:
         """Return whether a side is carried on and not stated: 4 + 9 + 15 = 4 + 9 = 13, or 3 + 4 = 7 + 5 = 12."""
-        before, behind = self.written(claim.left), self.written(claim.right)
-        texts = [[token.text for token in side] for side in (before, behind)]
-        high = claim.right.high
-        if high >= len(self.tokens) or self.tokens[high].kind not in RELATIONS:
-            return False
-        if 1 < len(behind) < len(before) and texts[0][: len(behind)] == texts[1]:
-            return True
-        first = next((at for at, token in enumerate(behind) if at and token.kind == "operator"), len(behind))
-        first = first if first < len(behind) and behind[0].kind == "number" else 0
-        return first == 1 and number_value(behind[0].text)[0] == left.value
+        before, behind = ([token.text for token in self.written(run)] for run in (claim.left, claim.right))
+        is_quotient = len(behind) == 3 and behind[1] == "/"  # 2 * 10 + 1 = 21/10, of a mixed number
+        if behind[0].isdigit() and len(behind) > 1 and number_value(behind[0])[0] == left.value and behind[1] in "+-*/":
+            return is_quotient or self.is_carried_on(claim)
+        terms, summed = set(before[1::2]) | set(behind[1::2]), set(before[::2])
+        is_part = len(behind) > 1 and terms == {"+"} and summed.issuperset(behind[::2]) and len(behind) < len(before)
+        return is_part and self.is_carried_on(claim)
 
     def side(self, run: Run) -> Side | None:
         """Return a side's value without any names put in; None where it has none."""

@@ -48,6 +48,8 @@ def differ_in_unit(sides: Sides, left: Side, right: Side) -> bool:
         return True  # 4 pounds - 6 ounces = 58 ounces
     low, high = sorted((abs(Fraction(left.value)), abs(Fraction(right.value))))
     ratio = str(high / low) if low else ""
+    if before and not behind and sides.is_carried_on:
+        return ratio in CONVERSIONS
     if not before or not behind:
         return behind == {"dollar"} and ratio == CENTS_IN_DOLLAR
     if before == behind and len(before) == 1:
