@@ -298,7 +298,7 @@ def rounds_to(text: str, expression: Any) -> bool:
     """Return whether the text is a decimal that the expression's value rounds to."""
     import sympy
 
-    whole, point, places = text.lstrip("+-").partition(".")
+    whole, point, places = (text[1:] if text[:1] in ("+", "-") else text).partition(".")
     if not point or not (whole + places).isdigit() or expression.free_symbols:
         return False
     value = complex_value(expression, {})

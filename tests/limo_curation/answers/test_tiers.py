@@ -41,6 +41,12 @@ def test_verdict_comes_with_its_reason(predicted: str, gold: str, verdict: Verdi
     assert compare_answers(predicted, gold) is verdict
 
 
+@pytest.mark.parametrize("decimal", ["--1.0x", "+-1.00x", "--1.0"])
+def test_a_decimal_with_two_signs_does_not_crash_the_worker(decimal: str) -> None:
+    assert explain_answers(decimal, r"-\sqrt{23}y").reason is not Reason.DEADLINE
+    assert explain_answers(decimal, r"-\sqrt{23}").reason is not Reason.DEADLINE
+
+
 def test_missing_answer_has_its_own_reason() -> None:
     missing = Comparison(Verdict.UNDECIDED, Reason.NO_ANSWER)
     assert explain_many([None, "5", None], ["5", None, None]) == [missing] * 3
