@@ -27,6 +27,7 @@ from limo_curation.verification.values import UnclearError, Value
 
 MAX_NAMES: Final = 4  # ours: names of one equation
 MAX_READINGS: Final = 64  # ours: combinations of units of time
+SMALLEST: Final = 1e-300
 SAME_SCALE: Final = 1e-4  # ours: of a decimal logarithm
 CLOSE: Final = 0.01  # ours: relative difference that rounding may make
 UNIT_LETTERS: Final = frozenset("msghlLkcdNJVWAKCF")
@@ -172,9 +173,9 @@ def check(
 
 def is_scale(left: Value, right: Value) -> bool:
     """Return whether two sides differ by a power of ten, as other metric units would make them."""
-    if not left or not right:
+    if min(abs(left), abs(right)) < SMALLEST:
         return False
-    power = math.log10(abs(left / right))
+    power = math.log10(abs(left)) - math.log10(abs(right))
     return abs(power - round(power)) < SAME_SCALE
 
 

@@ -71,7 +71,7 @@ def evaluate(
     reader = Reader(tokens, names, nudged, percent_is_sign)
     try:
         value = reader.total()
-    except (OverflowError, ZeroDivisionError) as error:
+    except (OverflowError, ZeroDivisionError, ValueError) as error:
         raise UnclearError(str(error)) from error
     if reader.at != len(tokens):
         raise UnclearError("rest")

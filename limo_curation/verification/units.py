@@ -14,7 +14,7 @@ from limo_curation.verification.arithmetic import WORDS
 from limo_curation.verification.claims import Run, Status
 from limo_curation.verification.sides import Side, Sides
 from limo_curation.verification.tokens import Token, listed
-from limo_curation.verification.values import number_value
+from limo_curation.verification.values import UnclearError, number_value
 
 HOUR: Final = 3600
 NEARLY_SAME_TIME: Final = 0.01  # ours: relative; 100 minutes = 1.67 hours
@@ -116,7 +116,10 @@ def read_time(tokens: Sequence[Token], at: int, step: int) -> Time | None:
         factor = SECONDS.get(time_unit(tokens[at + 1]))
         if factor is None:
             break
-        seconds += Fraction(number_value(tokens[at].text)[0]) * factor
+        try:
+            seconds += Fraction(number_value(tokens[at].text)[0]) * factor
+        except UnclearError:
+            break
         factors.append(factor)
         at += 2 * step
     if not factors:

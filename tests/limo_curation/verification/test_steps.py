@@ -275,7 +275,16 @@ def test_deep_nesting_and_towers_are_left_alone(chain: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "chain", ["9^{9^{9^9}} = 1", "2^{100000} = 1", "1000! = 1", "1/0 = 1", "0^0 = 1", "9" * 9_999 + " + 1 = 1"]
+    "chain",
+    [
+        "9^{9^{9^9}} = 1",
+        "2^{100000} = 1",
+        "1000! = 1",
+        "1/0 = 1",
+        "0^0 = 1",
+        "9" * 9_999 + " + 1 = 1",
+        "0900 minutes = 15 hours",
+    ],
 )
 def test_numbers_without_a_bound_are_not_computed(chain: str) -> None:
     assert set(statuses(chain)) <= {"unchecked"}
