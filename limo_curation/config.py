@@ -40,9 +40,10 @@ class EngineConfig(Section):
     """endpoint: base URLs of the replicas that serve each model, such as `http://gpu-1:8000/v1`."""
     batch_size: Count = 256
     """transformers: sequences that are generated together."""
-    max_concurrency: Count = 64
-    """endpoint: requests under way at once."""
+    max_concurrency: Count = 256
+    """endpoint: requests under way at once, of all stages and replicas together; vLLM keeps 256 a replica busy."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 3_600.0
+    """endpoint: of one try."""
     completions: tuple[Source, ...] = ()
     """recorded: files of completions with columns `model`, `question` and `completion`, in order of the attempts."""
     max_total_tokens: Count | None = None
