@@ -134,8 +134,9 @@ class VerificationConfig(StageConfig):
     """Keep chains whose answer could not be compared (flagged in `verdict`)."""
     policy: AnswerPolicy = AnswerPolicy()
     """What counts as the same answer, where the mathematics alone does not say."""
-    max_failed_claims: Annotated[int, Field(ge=0)] | None = 0
-    """Equations that are false and that the chain does not correct itself (ours); None: steps drop nothing."""
+    max_failed_share: Fraction | None = 0.05
+    """False equations that the chain does not correct, as a share of those that were checked (ours: a long exploration
+    holds slips that nothing rests on, up to .045 in LIMO v2's own chains); None: steps drop nothing."""
     max_repetition: Annotated[float, Field(gt=1)] | None = 8.0
     """Bytes for each compressed byte, above which a chain loops (ours: correct ones stay below 5); None: off."""
     max_language_share: Fraction | None = 0.15

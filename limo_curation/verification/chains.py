@@ -3,7 +3,8 @@
 A chain that was cut off is dropped first: what it would have answered is not known, and it has no end-of-turn to learn
 from. An answer that could not be compared is dropped under its own reason, since "could not check" is not "wrong". A
 chain that reaches the right answer over a false equation is dropped too, unless it corrects itself in the open, which
-is what a student should learn; and so is one that loops, switches language or only names an answer.
+is what a student should learn, or the equation is one slip among many that hold; and so is one that loops, switches
+language or only names an answer.
 """
 
 from __future__ import annotations
@@ -84,14 +85,15 @@ def answer_rules(config: VerificationConfig) -> list[DropRule]:
 
 def text_rules(config: VerificationConfig) -> list[DropRule]:
     """Return the reasons to drop a chain for its steps and its text, without those that are switched off."""
-    failed, repeats = pl.col("num_claims_failed"), pl.col("repetition")
+    failed = pl.col("num_claims_failed") / (pl.col("num_claims_held") + pl.col("num_claims_failed")).clip(lower_bound=1)
+    repeats = pl.col("repetition")
     mixed, written = pl.col("language_share"), pl.col("reasoning_characters")
-    most_failed, most_repeated = config.max_failed_claims, config.max_repetition
+    most_failed, most_repeated = config.max_failed_share, config.max_repetition
     most_mixed, least_written = config.max_language_share, config.min_reasoning_characters
     rules = list[DropRule]()
     if most_failed is not None:
-        when = failed > most_failed
-        rules.append(DropRule("step_contradiction", when, failed, float(most_failed), pl.col("contradiction")))
+        first = pl.col("contradiction")
+        rules.append(DropRule("step_contradiction", failed > most_failed, failed, most_failed, first))
     if most_repeated is not None:
         tail = pl.format("ends in {}", pl.col("chain").str.tail(MAX_SHOWN_CHARACTERS))
         rules.append(DropRule("degenerate_repetition", repeats > most_repeated, repeats, most_repeated, tail))

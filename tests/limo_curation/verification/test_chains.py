@@ -94,7 +94,7 @@ CHINESE = "首先我们把两个数相加，然后用总和除以孩子的人数
 @pytest.mark.parametrize(
     ("body", "reason", "value", "threshold", "evidence"),
     [
-        ("The total is 200 + 4 = 206. Well.", "step_contradiction", 1, 0, "200 + 4 = 206: 204 is not 206"),
+        ("The total is 200 + 4 = 206. Well.", "step_contradiction", 1, 0.05, "200 + 4 = 206: 204 is not 206"),
         ("So x = 3. " * 900, "degenerate_repetition", None, 8, r"ends in "),
         (ENGLISH * 3 + CHINESE * 3, "language_mixed", None, 0.15, "of the words are in the rarer script"),
         ("", "no_reasoning", 0, 5, r"\boxed{204}"),
@@ -115,8 +115,8 @@ def test_right_answer_is_dropped_for_its_text_with_value_and_threshold(
 @pytest.mark.parametrize(
     ("body", "switched_off"),
     [
-        ("The total is 200 + 4 = 206. Well.", {"max_failed_claims": None}),
-        ("The total is 200 + 4 = 206. Well.", {"max_failed_claims": 1}),
+        ("The total is 200 + 4 = 206. Well.", {"max_failed_share": None}),
+        ("The total is 200 + 4 = 206. Well.", {"max_failed_share": 1}),
         ("So x = 3. " * 900, {"max_repetition": None}),
         (ENGLISH * 3 + CHINESE * 3, {"max_language_share": None, "max_repetition": None}),
         ("", {"min_reasoning_characters": 0}),
@@ -125,6 +125,13 @@ def test_right_answer_is_dropped_for_its_text_with_value_and_threshold(
 def test_every_check_of_the_text_can_be_switched_off(body: str, switched_off: dict[str, Any]) -> None:
     result = verify_chains(chains({"chain": body + r"\boxed{204}"}), config=VerificationConfig(**switched_off))
     assert result.kept.height == 1
+
+
+@pytest.mark.parametrize(("num_held", "is_kept"), [(18, False), (19, True)])
+def test_one_slip_among_many_equations_that_hold_is_no_reason(num_held: int, is_kept: bool) -> None:
+    chain = "".join(f"Now {n} + 1 = {n + 1}. " for n in range(num_held)) + "But 200 + 4 = 206. So "
+    result = verify_chains(chains({"chain": chain + r"\boxed{204}"}), config=VerificationConfig())
+    assert result.kept["num_claims_failed"].to_list() == ([1] if is_kept else [])
 
 
 def test_claims_are_counted_and_an_open_correction_is_kept() -> None:
