@@ -43,8 +43,13 @@ CORRECTION: Final = re.compile(
     re.IGNORECASE,
 )
 ASSUMPTION: Final = re.compile(
-    r"\b(?:if|suppose|assum\w*|let|try|test\w*|say|guess|for|when|consider|choose|take|set|setting|plug\w*|substitut\w*"
-    r"|example|instance|would|at)\b|假设|假定|设|若|如果|令|取|代入|当|例如|假如",
+    r"\b(?:if|suppose|assum\w*|let|try|test\w*|say|guess|for|when|consider|choose|take|set|setting|example|instance|would"
+    r"|at)\b|假设|假定|设|若|如果|令|取|当|例如|假如",
+    re.IGNORECASE,
+)
+SUBSTITUTION: Final = re.compile(
+    # "substituting back gives" concludes something, "substituting x = 3 gives" may be a trial
+    r"(?:\b(?:plug|substitut)\w*\b|代入)(?![^=]{0,60}?(?:\b(?:gives?|gave|yields?|get|have|find|obtain)\b|[得知有]))",
     re.IGNORECASE,
 )
 CASES: Final = re.compile(
@@ -104,4 +109,4 @@ def is_taken_back(chain: str, end: int) -> bool:
 def is_assumed(chain: str, start: int, end: int) -> bool:
     """Return whether a value is only assumed, tried or substituted in the sentence that gives it."""
     before, _ = sentence(chain, start, end)
-    return ASSUMPTION.search(before) is not None
+    return ASSUMPTION.search(before) is not None or SUBSTITUTION.search(before) is not None

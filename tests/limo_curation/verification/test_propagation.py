@@ -40,6 +40,16 @@ def test_wrong_rest_fails_and_is_named(walk: str, ending: str) -> None:
     assert "9" in found[0].evidence
 
 
+@pytest.mark.parametrize(
+    ("conclusion", "is_found"),
+    [("代入得 t = 192 分钟。", True), ("Substituting back gives t = 192.", True), ("代入 t = 192 试一试。", False)],
+)
+def test_what_a_substitution_gives_is_asserted_and_what_is_put_in_on_trial_is_not(
+    conclusion: str, is_found: bool
+) -> None:
+    assert bool(failing(f"{IN_CHINESE} {conclusion}")) == is_found
+
+
 @pytest.mark.parametrize("walk", [IN_HOURS, IN_MINUTES, ALIGNED, IN_CHINESE])
 @pytest.mark.parametrize(
     "ending",
