@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.answers import Verdict, compare_many, extract_answer
+from limo_curation.answers import Verdict, explain_many, extract_answer
 from limo_curation.config import VerificationConfig
 from limo_curation.ledger import DropRule, StageResult, apply_rules
 from limo_curation.stage import RowStage
@@ -45,7 +45,7 @@ def verify_chains(chains: pl.DataFrame, *, config: VerificationConfig) -> StageR
         config.keep_undecided), `step_contradiction`, `degenerate_repetition`, `language_mixed`, `no_reasoning`.
     """
     predicted = [None if chain is None else extract_answer(chain) for chain in chains["chain"]]
-    verdicts = compare_many(
+    comparisons = explain_many(
         predicted,
         chains["answer"].to_list(),
         num_workers=config.num_workers,
@@ -54,7 +54,8 @@ def verify_chains(chains: pl.DataFrame, *, config: VerificationConfig) -> StageR
     )
     checked = chains.with_columns(
         predicted_answer=pl.Series(predicted, dtype=pl.String),
-        verdict=pl.Series([verdict.value for verdict in verdicts], dtype=pl.String),
+        verdict=pl.Series([one.verdict.value for one in comparisons], dtype=pl.String),
+        verdict_reason=pl.Series([one.reason.value for one in comparisons], dtype=pl.String),
     )
     answered, dropped = apply_rules(checked, stage="verification", rules=answer_rules(config))
     described = answered.with_columns(
@@ -64,13 +65,14 @@ def verify_chains(chains: pl.DataFrame, *, config: VerificationConfig) -> StageR
         reasoning_characters=reasoning_characters(pl.col("chain"), pl.col("predicted_answer")),
     )
     kept, further = apply_rules(described, stage="verification", rules=text_rules(config))
+    verdicts = [one.verdict for one in comparisons]
     metrics = {f"{verdict.value}_chains": float(verdicts.count(verdict)) for verdict in Verdict}
     return StageResult(VERIFIED_CHAINS.check(kept), pl.concat([dropped, further]), metrics)
 
 
 def answer_rules(config: VerificationConfig) -> list[DropRule]:
     """Return the reasons to drop a chain for its answer, in the order in which they are tried."""
-    both = pl.format("found {}, gold {}", shown("predicted_answer"), shown("answer"))
+    both = pl.format("found {}, gold {} ({})", shown("predicted_answer"), shown("answer"), "verdict_reason")
     rules = [
         DropRule("truncated", pl.col("finish_reason") == "length", value=pl.col("num_tokens")),
         DropRule("no_gold_answer", pl.col("answer").fill_null("").str.strip_chars() == ""),

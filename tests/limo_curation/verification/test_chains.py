@@ -41,14 +41,14 @@ def test_right_chain_is_kept_with_its_answer() -> None:
 @pytest.mark.parametrize(
     ("row", "reason", "evidence"),
     [
-        ({"chain": PERSUASIVE_BUT_WRONG}, "wrong_answer", "found 372, gold 204"),
+        ({"chain": PERSUASIVE_BUT_WRONG}, "wrong_answer", "found 372, gold 204 (other_number)"),
         ({"chain": "I ran out of ideas."}, "no_final_answer", "gold 204"),
         ({"chain": None}, "no_final_answer", "gold 204"),
         ({"chain": r"\boxed{204}", "answer": None}, "no_gold_answer", None),
         ({"chain": r"\boxed{204}", "answer": " "}, "no_gold_answer", None),
         ({"chain": r"\boxed{204}", "finish_reason": "length", "num_tokens": 9_000}, "truncated", None),
-        ({"chain": r"\boxed{\ne 204}"}, "answer_undecided", r"found \ne 204, gold 204"),
-        ({"chain": r"\boxed{204\%}"}, "answer_undecided", r"found 204\%, gold 204"),
+        ({"chain": r"\boxed{\ne 204}"}, "answer_undecided", r"found \ne 204, gold 204 (not_understood)"),
+        ({"chain": r"\boxed{204\%}"}, "answer_undecided", r"found 204\%, gold 204 (percent)"),
     ],
 )
 def test_every_other_chain_is_dropped_with_its_reason(row: dict[str, Any], reason: str, evidence: str | None) -> None:
