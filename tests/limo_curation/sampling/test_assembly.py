@@ -73,7 +73,7 @@ def test_run_files_engine_is_the_one_that_is_made(tmp_path: Path) -> None:
     assert isinstance(engine_of(EngineConfig()), TransformersSampler)
     endpoint = engine_of(ENDPOINT)
     assert isinstance(endpoint, EndpointSampler)
-    assert (endpoint.max_concurrency, endpoint.timeout_seconds) == (64, 3_600)
+    assert (endpoint.max_concurrency, endpoint.timeout_seconds) == (256, 3_600)
 
 
 def test_assembled_sampler_keeps_the_budget_and_the_cache(tmp_path: Path) -> None:
