@@ -130,7 +130,8 @@ def test_every_stage_is_one_task_run_and_parts_have_their_own(first: Run) -> Non
 def test_artifacts_show_funnel_reasons_domains_report_and_progress(first: Run) -> None:
     artifacts = artifacts_of(first.flow_run_id)
 
-    assert set(artifacts) == {"funnel", "drop-reasons", "domains", "report", "progress"}
+    of_slow_stages = {name for name in artifacts if name.startswith("progress-")}  # none where kernels are compiled
+    assert set(artifacts) - of_slow_stages == {"funnel", "drop-reasons", "domains", "report", "progress"}
     funnel = json.loads(artifacts["funnel"])
     assert [row["stage"] for row in funnel] == [
         name for name in STAGES if name not in ("benchmarks", "recorded_chains")
