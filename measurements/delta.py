@@ -3,7 +3,7 @@
 The same generated pool is decided in two stores. One holds what a run on all but the last rows left; the other is
 empty. Both results have to be the same.
 
-    python measurements/delta.py [--rows N] [--more N] [--quick] [--json]      (1M and 1 % more; --quick: 100,000)
+    python -m measurements.delta [--rows N] [--more N] [--quick] [--json]      (1M and 1 % more; --quick: 100,000)
 """
 
 from __future__ import annotations
