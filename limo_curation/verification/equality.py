@@ -129,7 +129,8 @@ def compare_percents(sides: Sides, left: Side, right: Side) -> Status:
     except UnclearError:
         return Status.UNCHECKED
     if are_equal(as_sign[0].value, as_sign[1].value):
-        return Status.HOLDS
+        is_result = all(side.is_literal or not side.percents for side in (left, right))
+        return Status.HOLDS if is_result else Status.UNCHECKED  # 50 * 20% = 1000 is not what it says
     if rounds_plainly(as_sign[0].value, as_sign[1]) or rounds_plainly(as_sign[1].value, as_sign[0]):
         return Status.HOLDS
     near = any(

@@ -126,6 +126,7 @@ def test_row_of_a_display_goes_on_with_the_row_above() -> None:
         "900 - 100 = $8",
         "5 thousand dollars a day is 5 * 3 = $15,000",
         "25 / 1/3 = 75",
+        "50 * 20% = 1000",
         "20 : (80 + 40) = 1 : 6",
         "0900 - 0130 = 0730",
         "Is 3 + 4 = 8?",
