@@ -49,6 +49,11 @@ class InputPart:
         """How many rows these are."""
         return self.stop - self.start
 
+    @property
+    def content(self) -> list[tuple[str, int, int]]:
+        """What its rows are, wherever in the input they stand: for each file its SHA-256 and the range in it."""
+        return [(file.sha256, file.start, file.stop) for file in self.files]
+
 
 def all_parts(plan: StagePlan) -> list[InputPart]:
     """Return the parts of the main input, in order."""
@@ -122,12 +127,11 @@ def part_key(plan: StagePlan, start: int, stop: int, *, depends_on: str = "") ->
     main, *others = plan.inputs or [""]
     if plan.stage.reads is None:
         return json_digest(identity_of(plan.stage) | {"depends_on": depends_on})[:32] if depends_on else ""
-    files = input_part(plan.main_manifest(), start, stop).files
     return json_digest(
         identity_of(plan.stage)
         | {
             "config": plan.config.key_fields(),
-            "rows of": [main, *([file.sha256, file.start, file.stop] for file in files)],
+            "rows of": [main, *input_part(plan.main_manifest(), start, stop).content],
             "beside": {name: plan.inputs[name].digest for name in others} | dict(plan.extra_inputs),
             "depends_on": depends_on,
         }

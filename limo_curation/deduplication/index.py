@@ -55,7 +55,7 @@ def known_of(parts: Sequence[InputPart], index: Mapping[str, pl.DataFrame]) -> K
     if not index:
         return NOTHING_KNOWN
     before = index["parts"]
-    places = shared_places(before["part"].to_list(), [part_name(part) for part in parts])
+    places = shared_places(before["part"].to_list(), [json_digest(part.content) for part in parts])
     if any(left[1] > right[1] for left, right in pairwise(places)):
         # of rows that are equally good the first one is kept, so another order gives other decisions
         return NOTHING_KNOWN
@@ -95,11 +95,6 @@ def renumbered(rows: Indices, starts: Indices, shifts: Indices) -> Indices:
     return np.where(shift == GONE, GONE, rows + shift)
 
 
-def part_name(part: InputPart) -> str:
-    """Return a digest of the rows of a part."""
-    return json_digest([[file.sha256, file.start, file.stop] for file in part.files])
-
-
 def index_of(
     parts: Sequence[InputPart], *, numbers: Hashes, decisions: pl.DataFrame, capped: Indices
 ) -> dict[str, pl.DataFrame]:
@@ -113,7 +108,7 @@ def index_of(
     """
     return {
         "parts": pl.DataFrame(
-            {"part": [part_name(part) for part in parts], "rows": [part.rows for part in parts]},
+            {"part": [json_digest(part.content) for part in parts], "rows": [part.rows for part in parts]},
             schema={"part": pl.String, "rows": pl.Int64},
         ),
         "numbers": pl.DataFrame({"numbers": numbers}, schema={"numbers": pl.UInt64}),

@@ -7,10 +7,11 @@ Every operation bounds the size of its result first, so that a tower of powers c
 
 from __future__ import annotations
 
-import math
 import re
 from fractions import Fraction
 from typing import Final
+
+from limo_curation.answers.arithmetic import integer_root
 
 THOUSANDS: Final = re.compile(r"[{},，\\!]")
 Value = int | Fraction | float
@@ -91,18 +92,7 @@ def root(value: Value, index: int) -> Value:
         return -root(-value, index)
     if isinstance(value, float):
         return value ** (1 / index)
-    above, below = whole_root(value.numerator, index), whole_root(value.denominator, index)
+    above, below = integer_root(value.numerator, index), integer_root(value.denominator, index)
     if above is not None and below is not None:
         return divided(above, below)
     return float(value) ** (1 / index)
-
-
-def whole_root(value: int, index: int) -> int | None:
-    """Return the whole root of a whole number, or None."""
-    if index == 2:
-        found = math.isqrt(value)
-        return found if found * found == value else None
-    if value.bit_length() > 1000:
-        return None
-    near = round(value ** (1 / index))
-    return next((whole for whole in (near - 1, near, near + 1) if whole >= 0 and whole**index == value), None)
