@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextvars import ContextVar
 
 import pytest
@@ -35,7 +36,9 @@ def test_error_ends_the_work() -> None:
 
     def work(item: int) -> None:
         begun.append(item)
-        raise ValueError(f"item {item} is bad")
+        if item == 0:
+            raise ValueError(f"item {item} is bad")
+        time.sleep(0.01)  # Ten seconds for all of them, in which the caller sees the error and ends the work.
 
     with pytest.raises(ValueError, match="item 0 is bad"):
         run_all(work, range(1_000), num_threads=1)
