@@ -24,7 +24,6 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from limo_curation.config import (
     DifficultyConfig,
-    EngineConfig,
     ExecutionConfig,
     GenerationConfig,
     JudgingConfig,
@@ -33,6 +32,7 @@ from limo_curation.config import (
     SelectionConfig,
     VerificationConfig,
 )
+from limo_curation.engine_config import EngineConfig
 from limo_curation.errors import CurationError
 from limo_curation.files import without_credentials
 from limo_curation.presets import load_config

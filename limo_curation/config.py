@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from limo_curation.answers.policy import AnswerPolicy
 from limo_curation.catalogue import NamedChains
+from limo_curation.engine_config import EngineConfig, Solver
 from limo_curation.problem_config import (
     DecontaminationConfig,
     DeduplicationConfig,
@@ -23,50 +24,23 @@ from limo_curation.problem_config import (
     ScreeningConfig,
     StageConfig,
 )
-from limo_curation.source_config import Count, Section, Source
+from limo_curation.source_config import Count, Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-# -- engines -----------------------------------------------------------------------------------------------------------
+class DemandConfig(Section):
+    """How many problems of the band a run needs, and in which order they are looked for. Every number is ours."""
 
-
-class EngineConfig(Section):
-    """Who samples. None of it changes what is asked for, so it is in no stage's key."""
-
-    kind: Literal["transformers", "endpoint", "recorded"] = "transformers"
-    """transformers: in this process, on CPU. endpoint: OpenAI-compatible servers. recorded: nothing is sampled anew."""
-    urls: dict[str, tuple[str, ...]] = Field(default={})
-    """endpoint: base URLs of the replicas that serve each model, such as `http://gpu-1:8000/v1`."""
-    batch_size: Count = 256
-    """transformers: sequences that are generated together."""
-    max_concurrency: Count = 256
-    """endpoint: requests under way at once, of all stages and replicas together; vLLM keeps 256 a replica busy."""
-    timeout_seconds: Annotated[float, Field(gt=0)] = 3_600.0
-    """endpoint: of one try."""
-    completions: tuple[Source, ...] = ()
-    """recorded: files of completions with columns `model`, `question` and `completion`, in order of the attempts."""
-    max_total_tokens: Count | None = None
-    """Hard budget of prompt and completion tokens for one run; None: no limit."""
-
-    @model_validator(mode="after")
-    def _endpoint_has_urls(self) -> Self:
-        if self.kind == "endpoint" and not self.urls:
-            raise ValueError("urls is empty: kind = 'endpoint' needs at least one base URL for each model")
-        return self
-
-
-class Solver(Section):
-    """A language model that rates difficulty or writes chains, and how it is sampled."""
-
-    model: str
-    """Hub id (pinned as `owner/name@revision`) or local folder."""
-    num_attempts: Count
-    temperature: Annotated[float, Field(ge=0)] = 0.6
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
-    max_tokens: Count
+    problems_per_domain: Count
+    """Kept problems of each domain at which its sampling stops."""
+    random_share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Share of each round that is drawn at random instead of by its predicted chance: the part of the pool that stays
+    representative, and from which the bias of the rest is told."""
+    round_problems: Count = 2_000
+    """Problems that are sampled before the chances are predicted anew."""
     seed: Annotated[int, Field(ge=0)] = 0
-    system_prompt: str | None = None
+    """Of the random share."""
 
 
 class DifficultyConfig(StageConfig):
@@ -92,6 +66,8 @@ class DifficultyConfig(StageConfig):
     """An attempt that is cut off is drawn once more with so many times `max_tokens`; None: it has failed."""
     attempts_per_round: Count = 4
     """Attempts of a problem that are drawn before it is looked at again; does not change the kept set."""
+    demand: DemandConfig | None = None
+    """Rate only as many problems as are needed, the likeliest first; None: every problem is rated."""
 
     @model_validator(mode="after")
     def _band_is_possible(self) -> Self:
@@ -101,7 +77,14 @@ class DifficultyConfig(StageConfig):
             raise ValueError("max_solved must be below strong.num_attempts: the band would keep every problem")
         if self.enabled and self.strong is None and not self.weak and not self.use_published_rates:
             raise ValueError("nothing rates: name weak or strong solvers, or set use_published_rates or enabled=false")
+        if self.demand is not None and self.strong is None:
+            raise ValueError("demand needs a strong solver: without one there is nothing to save")
         return self
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return all but the size of a round and what the cache keeps: neither changes a number."""
+        no_effect: Any = {"attempts_per_round": True, "strong": {"keeps"}, "weak": {"__all__": {"keeps"}}}
+        return self.model_dump(mode="json", exclude=no_effect)
 
 
 class GenerationConfig(StageConfig):
@@ -237,6 +220,8 @@ class ExecutionConfig(Section):
     """Problems to a part in stages that sample an engine."""
     parallel_chunks: Count = 2
     """Chunks that are sampled at the same time."""
+    gpu_workers: Annotated[int, Field(ge=0)] = 0
+    """Runs of the flow `generate` on the work pool `gpu` that share a stage's chunks; 0: this process samples."""
 
 
 class RunConfig(Section):
@@ -277,7 +262,9 @@ class RunConfig(Section):
             raise ValueError(f"engine.kind = 'recorded' needs engine.completions, since {models[0]} is to be sampled")
         if self.selection.quotas and not self.domains.enabled:
             raise ValueError("selection.quotas are per domain, but domains.enabled is false")
-        missing = [model for model in models if model not in self.engine.urls]
-        if self.engine.kind == "endpoint" and missing:
-            raise ValueError(f"engine.urls has no entry for {missing[0]}")
+        served = self.engine.served_models
+        missing = [model for model in models if served is not None and model not in served]
+        if missing:
+            place = "engine.urls" if self.engine.kind == "endpoint" else "engine.vllm"
+            raise ValueError(f"{place} has no entry for {missing[0]}")
         return self

@@ -11,7 +11,8 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.config import GenerationConfig, Solver
+from limo_curation.config import GenerationConfig
+from limo_curation.engine_config import Solver
 from limo_curation.ledger import DropRule, StageResult, dropped_rows
 from limo_curation.sampling import Sampler
 from limo_curation.sampling.protocol import request_for, solver_name

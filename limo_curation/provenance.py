@@ -21,6 +21,7 @@ FLOOR_MODULES: Final = (
     "catalogue",
     "config",
     "digests",
+    "engine_config",
     "errors",
     "files",
     "ledger",
@@ -34,6 +35,7 @@ FLOOR_MODULES: Final = (
     "stage",
     "store",
     "tables",
+    "vllm_config",
 )
 SHARED_FLOOR: Final = frozenset({PACKAGE, *(f"{PACKAGE}.{name}" for name in FLOOR_MODULES)})
 LIBRARIES: Final = (

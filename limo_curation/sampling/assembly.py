@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from limo_curation.config import EngineConfig, RunConfig
+from limo_curation.config import RunConfig
+from limo_curation.engine_config import EngineConfig
 from limo_curation.sampling.budget import MeteredSampler
 from limo_curation.sampling.cache import CachedSampler
 from limo_curation.sampling.endpoint import EndpointSampler

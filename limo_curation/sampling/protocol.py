@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from limo_curation.config import Solver
+from limo_curation.engine_config import Solver
 from limo_curation.store import json_digest
 
 FinishReason = Literal["stop", "length"]

@@ -10,15 +10,14 @@ from pydantic import BaseModel, ValidationError
 from limo_curation.config import (
     AxisWeights,
     DifficultyConfig,
-    EngineConfig,
     GenerationConfig,
     JudgingConfig,
     PublishingConfig,
     RunConfig,
     SelectionConfig,
-    Solver,
     VerificationConfig,
 )
+from limo_curation.engine_config import EngineConfig, Solver
 from limo_curation.errors import ConfigError
 from limo_curation.problem_config import (
     ALL_SCREENING_RULES,

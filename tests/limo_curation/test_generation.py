@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from limo_curation.config import DifficultyConfig, GenerationConfig, Solver
+from limo_curation.config import DifficultyConfig, GenerationConfig
 from limo_curation.difficulty import rate_problems
+from limo_curation.engine_config import Solver
 from limo_curation.generation import generate_chains
 from limo_curation.ledger import StageResult
 from limo_curation.sampling import Completion, SampleRequest

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from limo_curation.config import DifficultyConfig, EngineConfig, GenerationConfig, RunConfig, Solver
+from limo_curation.config import DifficultyConfig, GenerationConfig, RunConfig
+from limo_curation.engine_config import EngineConfig, Solver
 from limo_curation.errors import BudgetError
 from limo_curation.problem_config import DecontaminationConfig, IngestionConfig, ParaphraseJudge
 from limo_curation.sampling.assembly import assemble_sampler, engine_of

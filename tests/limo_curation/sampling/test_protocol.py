@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limo_curation.config import Solver
+from limo_curation.engine_config import Solver
 from limo_curation.sampling import SampleRequest
 from limo_curation.sampling.protocol import model_folder, request_for, solver_name
 

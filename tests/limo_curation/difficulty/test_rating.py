@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from limo_curation.answers.policy import AnswerPolicy
-from limo_curation.config import DifficultyConfig, Solver
+from limo_curation.config import DifficultyConfig
 from limo_curation.difficulty import DROP_REASONS, rate_problems
+from limo_curation.engine_config import Solver
 from limo_curation.errors import BudgetError
 from limo_curation.ledger import StageResult
 from limo_curation.sampling import Completion, SampleRequest

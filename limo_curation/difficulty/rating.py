@@ -1,0 +1,56 @@
+"""The stage: every problem is rated, and those in the band are kept."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from limo_curation.config import DifficultyConfig
+from limo_curation.difficulty.band import DROP_REASONS, band_rules
+from limo_curation.difficulty.cascade import try_strong, try_weak
+from limo_curation.difficulty.tallies import Tally, add_counts
+from limo_curation.ledger import StageResult, apply_rules
+from limo_curation.sampling import Sampler
+from limo_curation.stage import RowStage
+from limo_curation.tables import CLASSIFIED, RATED
+
+
+def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: Sampler | None = None) -> StageResult:
+    """Rate each problem and keep those in the band.
+
+    Args:
+        problems: CLASSIFIED rows, one for each problem_id.
+        config: the solvers and the band.
+        sampler: the engine; not needed where every rate is published.
+
+    Returns:
+        RATED rows. Drop reasons: `unrated` (no published rate, and no solver to sample), `solved_by_weak`,
+        `solved_too_often` (above the band), `gold_disputed` (most strong attempts agree on one other answer, or the
+        gold answer can't be read) and `never_solved` (below the band). A problem stays where attempts that
+        could not be compared may have brought it into the band: `strong_num_undecided` says so.
+
+    Raises:
+        TransientError, BudgetError: from the sampler.
+    """
+    tallies = [
+        Tally(problem_id, question, gold)
+        for problem_id, question, gold in problems.select(
+            "problem_id", "question", pl.col("answer").fill_null("")
+        ).iter_rows()
+    ]
+    has_rate = problems["published_num_attempts"].is_not_null().to_list()
+    sampled = [
+        tally for tally, known in zip(tallies, has_rate, strict=True) if not (known and config.use_published_rates)
+    ]
+    num_tokens = 0
+    if sampler is not None:
+        num_tokens += sum(try_weak(sampled, solver, config=config, sampler=sampler) for solver in config.weak)
+        if config.strong is not None:
+            num_tokens += try_strong(sampled, config.strong, config=config, sampler=sampler)
+    rated = add_counts(problems, tallies, config=config)
+    kept, dropped = apply_rules(rated, stage="difficulty", rules=list(band_rules(config)))
+    return StageResult(kept.select(list(RATED.columns)), dropped, {"num_sampled_tokens": float(num_tokens)})
+
+
+DIFFICULTY: Final = RowStage("difficulty", CLASSIFIED, RATED, DROP_REASONS, rate_problems)
