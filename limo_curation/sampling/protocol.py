@@ -12,6 +12,7 @@ from limo_curation.engine_config import Solver
 from limo_curation.store import json_digest
 
 FinishReason = Literal["stop", "length"]
+Keeps = Literal["text", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,13 @@ class SampleRequest:
     reply anyway."""
     with_logprobs: bool = False
     """Ask for the mean log-probability of the tokens too. Only the endpoint engine gives it."""
+    keeps: Keeps = "text"
+    """What the request cache keeps of the completion; nothing that an engine sees."""
 
     def key(self, revision: str) -> str:
         """Return the identity of this request on one revision of the model: 32 hex digits.
 
-        The attempt's number is left out, since the seed follows from it.
+        The attempt's number is left out, since the seed follows from it, and what the cache keeps.
         """
         fields = [self.question, self.temperature, self.top_p, self.max_tokens, self.seed, self.system_prompt]
         if self.json_schema is not None:  # a request without one keeps the key that it always had
@@ -68,13 +71,20 @@ class Completion:
         return self.finish_reason == "length" and self.num_completion_tokens == 0
 
 
+Requests = Iterable[SampleRequest | None]
+"""None: nothing to ask before another completion is handed out."""
+
+
 class Sampler(Protocol):
     """An engine, or a layer above one."""
 
-    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Requests) -> Iterator[Completion]:
         """Yield one completion for each request, in the order of the requests.
 
-        Requests are taken as they are needed, maybe from another thread.
+        Requests are taken as they are needed, maybe from another thread. None among them says that the next request
+        depends on completions that were not handed out yet: the engine goes on with what it has, and asks again when
+        it has handed out another one. Whoever gives None waits for a completion, so an engine that has handed out
+        everything never meets it.
 
         Raises:
             TransientError: the engine failed for the moment. Retrying may help; what was yielded stays valid.
@@ -91,7 +101,7 @@ class Sampler(Protocol):
 class StreamingSampler(Sampler, Protocol):
     """An engine that answers many requests side by side and can hand out each completion when it is finished."""
 
-    def stream(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+    def stream(self, requests: Requests) -> Iterator[Completion]:
         """Yield one completion for each request, in the order in which they are finished.
 
         Raises:
@@ -100,7 +110,7 @@ class StreamingSampler(Sampler, Protocol):
         ...
 
 
-def as_they_finish(engine: Sampler, requests: Iterable[SampleRequest]) -> Generator[Completion]:
+def as_they_finish(engine: Sampler, requests: Requests) -> Generator[Completion]:
     """Yield one completion for each request, as early as the engine can."""
     return closable(engine.stream(requests) if isinstance(engine, StreamingSampler) else engine.sample(requests))
 
@@ -125,7 +135,9 @@ def solver_name(solver: Solver) -> str:
     return solver.model if folder is None else folder.name
 
 
-def request_for(solver: Solver, *, problem_id: str, question: str, attempt: int) -> SampleRequest:
+def request_for(
+    solver: Solver, *, problem_id: str, question: str, attempt: int, with_logprobs: bool = False
+) -> SampleRequest:
     """Return the request of one attempt; its seed follows from solver, problem and attempt, not from their order."""
     seed = int.from_bytes(hashlib.sha256(f"{solver.seed}/{problem_id}/{attempt}".encode()).digest()[:4]) >> 1
     return SampleRequest(
@@ -137,4 +149,6 @@ def request_for(solver: Solver, *, problem_id: str, question: str, attempt: int)
         seed=seed,
         attempt=attempt,
         system_prompt=solver.system_prompt,
+        with_logprobs=with_logprobs,
+        keeps=solver.keeps,
     )
