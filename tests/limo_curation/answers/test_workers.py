@@ -93,7 +93,7 @@ def test_processor_time_is_limited_before_the_clock(fake_worker: Worker, monkeyp
 def test_worker_that_sleeps_is_killed_by_the_clock(fake_worker: Worker) -> None:
     started = time.perf_counter()
     assert fake_worker.ask([("sleep", "x")], 0.5) == [DEADLINE]
-    assert 0.5 <= time.perf_counter() - started < 1.5
+    assert 0.5 <= time.perf_counter() - started < 10  # not the 600 s of its sleep; a loaded machine needs some
 
 
 def test_worker_at_its_memory_limit_gives_up_the_question_only(fake_worker: Worker) -> None:
