@@ -46,10 +46,18 @@ def test_paper_presets_hold_the_papers_numbers(name: str, target: int) -> None:
     assert config.selection.target_size == target
     assert config.selection.when_short == "fail"
     assert (difficulty.min_solved, difficulty.max_solved, difficulty.strong.num_attempts) == (1, 3, 32)
-    assert [weak.num_attempts for weak in difficulty.weak] == [4]
+    assert {weak.num_attempts for weak in difficulty.weak} == {4}
+    assert difficulty.weak[-1].model == "Qwen/Qwen2.5-Math-7B-Instruct"
     assert list(config.judging.weights.model_dump().values()) == [0.30, 0.20, 0.25, 0.25]
     assert {"aime24", "math500"} <= {benchmark.name for benchmark in config.decontamination.benchmarks}
     assert all(getattr(config, stage).enabled for stage in ("screening", "deduplication", "verification"))
+
+
+def test_only_the_full_preset_rates_less_than_everything_and_puts_a_smaller_solver_in_front() -> None:
+    full, *recipes = (load_config(name).difficulty for name in ("full", "limo-v1", "limo-v2"))
+    assert full.demand is not None
+    assert [weak.model.rpartition("-Math-")[2] for weak in full.weak] == ["1.5B-Instruct", "7B-Instruct"]
+    assert [(recipe.demand, len(recipe.weak)) for recipe in recipes] == [(None, 1), (None, 1)]
 
 
 def test_full_preset_samples_six_domains_evenly() -> None:
