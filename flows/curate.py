@@ -26,7 +26,6 @@ from limo_curation.config import (
     DifficultyConfig,
     ExecutionConfig,
     GenerationConfig,
-    JudgingConfig,
     PublishingConfig,
     RunConfig,
     SelectionConfig,
@@ -35,6 +34,7 @@ from limo_curation.config import (
 from limo_curation.engine_config import EngineConfig
 from limo_curation.errors import CurationError
 from limo_curation.files import without_credentials
+from limo_curation.judging_config import JudgingConfig
 from limo_curation.presets import load_config
 from limo_curation.problem_config import (
     DecontaminationConfig,

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from limo_curation.answers.policy import AnswerPolicy
 from limo_curation.catalogue import NamedChains
 from limo_curation.engine_config import EngineConfig, Solver
+from limo_curation.judging_config import JudgingConfig
 from limo_curation.problem_config import (
     DecontaminationConfig,
     DeduplicationConfig,
@@ -24,9 +25,7 @@ from limo_curation.problem_config import (
     ScreeningConfig,
     StageConfig,
 )
-from limo_curation.source_config import Count, Section
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
+from limo_curation.source_config import Count, Fraction, Section
 
 
 class DemandConfig(Section):
@@ -133,33 +132,6 @@ class VerificationConfig(StageConfig):
     def key_fields(self) -> dict[str, Any]:
         """Return all but the number of workers, which does not change a verdict."""
         return self.model_dump(mode="json", exclude={"num_workers"})
-
-
-class AxisWeights(Section):
-    """Weights of the rule score's axes (LIMO: 30, 20, 25 and 25 percent)."""
-
-    elaboration: Fraction = 0.30
-    self_verification: Fraction = 0.20
-    exploration: Fraction = 0.25
-    adaptive_granularity: Fraction = 0.25
-
-    @model_validator(mode="after")
-    def _sum_is_one(self) -> Self:
-        total = self.elaboration + self.self_verification + self.exploration + self.adaptive_granularity
-        if abs(total - 1) > 1e-9:
-            raise ValueError(f"the four weights add up to {total:g}, not to 1")
-        return self
-
-
-class JudgingConfig(StageConfig):
-    """LIMO's rule score. The scales are ours: the value of an axis from which it counts as full."""
-
-    weights: AxisWeights = AxisWeights()
-    full_elaboration_words: Count = 6_000
-    full_self_verification: Annotated[float, Field(gt=0)] = 8.0
-    """Checking words per 1,000 words."""
-    full_exploration: Annotated[float, Field(gt=0)] = 8.0
-    full_adaptive_granularity: Annotated[float, Field(gt=0)] = 16.0
 
 
 class SelectionConfig(StageConfig):

@@ -24,6 +24,7 @@ FLOOR_MODULES: Final = (
     "engine_config",
     "errors",
     "files",
+    "judging_config",
     "ledger",
     "parts",
     "plan",

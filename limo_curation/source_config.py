@@ -11,6 +11,7 @@ from limo_curation.errors import ConfigError
 from limo_curation.files import without_credentials
 
 Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from limo_curation.config import DifficultyConfig, GenerationConfig, JudgingConfig, SelectionConfig, VerificationConfig
+from limo_curation.config import DifficultyConfig, GenerationConfig, SelectionConfig, VerificationConfig
 from limo_curation.decontamination import DECONTAMINATION
 from limo_curation.deduplication import DEDUPLICATION
 from limo_curation.difficulty import DIFFICULTY
@@ -16,6 +16,7 @@ from limo_curation.engine_config import Solver
 from limo_curation.generation import GENERATION
 from limo_curation.ingestion import BENCHMARK_INGESTION, CHAIN_INGESTION, INGESTION, content_of_sources
 from limo_curation.judging.rules import JUDGING
+from limo_curation.judging_config import JudgingConfig
 from limo_curation.novelty import NOVELTY
 from limo_curation.problem_config import (
     DecontaminationConfig,

@@ -15,7 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.config import JudgingConfig
+from limo_curation.judging_config import JudgingConfig
 from limo_curation.ledger import StageResult
 from limo_curation.stage import RowStage
 from limo_curation.tables import DROPPED, JUDGED_CHAINS, VERIFIED_CHAINS

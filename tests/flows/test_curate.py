@@ -20,8 +20,9 @@ curate_module = pytest.importorskip("flows.curate", reason="Prefect is not insta
 
 from prefect.exceptions import ParameterTypeError  # noqa: E402
 
-from limo_curation.config import JudgingConfig, SelectionConfig  # noqa: E402
+from limo_curation.config import SelectionConfig  # noqa: E402
 from limo_curation.errors import ShortfallError  # noqa: E402
+from limo_curation.judging_config import JudgingConfig  # noqa: E402
 from limo_curation.run_record import RunRecord, load_record  # noqa: E402
 from limo_curation.store import Store  # noqa: E402
 from tests.flows.prefect_runs import artifacts_of, executed, latest_flow_run_id, log_lines, outcomes  # noqa: E402

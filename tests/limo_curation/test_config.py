@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from limo_curation.config import (
-    AxisWeights,
     DifficultyConfig,
     GenerationConfig,
-    JudgingConfig,
     PublishingConfig,
     RunConfig,
     SelectionConfig,
@@ -19,6 +17,7 @@ from limo_curation.config import (
 )
 from limo_curation.engine_config import EngineConfig, Solver
 from limo_curation.errors import ConfigError
+from limo_curation.judging_config import AxisWeights, JudgingConfig
 from limo_curation.problem_config import (
     ALL_SCREENING_RULES,
     DecontaminationConfig,

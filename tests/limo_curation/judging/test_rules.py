@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limo_curation.config import AxisWeights, JudgingConfig
 from limo_curation.judging import JUDGING, judge_chains, score_rules
+from limo_curation.judging_config import AxisWeights, JudgingConfig
 from limo_curation.tables import DROPPED, JUDGED_CHAINS, VERIFIED_CHAINS
 
 AXES = ["elaboration", "self_verification", "exploration", "adaptive_granularity"]
