@@ -118,12 +118,16 @@ class EndpointSampler:
         self.max_concurrency = max_concurrency
         self.timeout_seconds = timeout_seconds
         self.patience_seconds = patience_seconds
-        self._replicas = {
-            model: replicas_of(of_model, api_key=api_key(), first_rest_seconds=first_delay_seconds)
-            for model, of_model in urls.items()
-        }
+        self.first_delay_seconds = first_delay_seconds
+        self._replicas: dict[str, list[Replica]] = {}
+        for model, of_model in urls.items():
+            self.serve(model, of_model)
         self._warned: set[str] = set()
         self._shared = SharedLoop(self._connect)
+
+    def serve(self, model: str, urls: Sequence[str]) -> None:
+        """Send a model's requests to these replicas from now on."""
+        self._replicas[model] = replicas_of(urls, api_key=api_key(), first_rest_seconds=self.first_delay_seconds)
 
     def revision(self, model: str) -> str:
         """Return the model's name; pin a revision in the name that the servers serve it under."""
