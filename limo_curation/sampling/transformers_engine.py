@@ -7,7 +7,6 @@ so a completion depends on its request alone, up to the rounding of batched matr
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from limo_curation.errors import ConfigError
+from limo_curation.sampling.model_files import folder_revision
 from limo_curation.sampling.protocol import Completion, SampleRequest, model_folder
 
 MAX_SHARE_BEFORE_SHRINKING: Final = 7 / 8  # of the rows still open: selecting rows copies the cache, like one step
@@ -35,11 +35,7 @@ class TransformersSampler:
         """Return a digest of a local model's files, or a Hub model's name with the commit that it resolves to."""
         folder = model_folder(model)
         if folder is not None:
-            digest = hashlib.sha256()
-            for file in sorted(folder.iterdir()):
-                if file.suffix in {".safetensors", ".json", ".jinja", ".txt"} and file.name != "training_report.json":
-                    digest.update(file.name.encode() + b"\0" + file.read_bytes())
-            return f"{folder.name}@{digest.hexdigest()[:16]}"
+            return folder_revision(folder)
         loaded, _ = self._load(model)
         return f"{model.partition('@')[0]}@{getattr(loaded.config, '_commit_hash', None)}"
 
