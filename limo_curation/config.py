@@ -32,14 +32,18 @@ class DemandConfig(Section):
     """How many problems of the band a run needs, and in which order they are looked for. Every number is ours."""
 
     problems_per_domain: Count
-    """Kept problems of each domain at which its sampling stops."""
+    """Kept problems of each domain at which its sampling stops; a round that is under way is finished."""
     random_share: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Share of each round that is drawn at random instead of by its predicted chance: the part of the pool that stays
     representative, and from which the bias of the rest is told."""
-    round_problems: Count = 2_000
-    """Problems that are sampled before the chances are predicted anew."""
+    round_problems: Count = 500
+    """Problems to a round, of all domains together; then the chances are predicted anew. The first round is drawn at
+    random as a whole, so a large one spends much before anything is known; 500 keep 1,000 requests under way."""
+    candidates: Count = 5
+    """Problems that the weak solvers see for each one that the strong solver is then shown. Weak attempts are some 100
+    times cheaper than a strong rating (4 x 700 tokens of a 7B, 32 x 10,000 of a 32B): a few more cost little."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of the random share."""
+    """Of the random share, and of the order of problems with equal chances."""
 
 
 class DifficultyConfig(StageConfig):
