@@ -16,6 +16,7 @@ from limo_curation.engine_config import Solver
 from limo_curation.ledger import DropRule, StageResult, dropped_rows
 from limo_curation.sampling import Sampler
 from limo_curation.sampling.protocol import request_for, solver_name
+from limo_curation.sampling.usage import Usage, usage_metrics
 from limo_curation.stage import RowStage
 from limo_curation.store import chain_ids
 from limo_curation.tables import CHAINS, RATED
@@ -42,15 +43,19 @@ def generate_chains(
         sampler: the engine; not needed without teachers.
 
     Returns:
-        CHAINS rows, one for each distinct chain. Drop reason: `no_chain` (a problem that has none at all).
+        CHAINS rows, one for each distinct chain. Drop reason: `no_chain` (a problem that has none at all). Metrics:
+        what the chains of each teacher cost (`usage_metrics`), as `teacher_1`, `teacher_2`, ... in the config's order.
 
     Raises:
         TransientError, BudgetError: from the sampler.
     """
     schema = {name: CHAINS.schema[name] for name in CHAIN_COLUMNS}
     frames = [pl.DataFrame(schema=schema)]
+    usages: dict[str, Usage] = {}
     if sampler is not None:
-        frames += [ask_teacher(problems, teacher, sampler=sampler) for teacher in config.teachers]
+        for place, teacher in enumerate(config.teachers, start=1):
+            chains, usages[f"teacher_{place}"] = ask_teacher(problems, teacher, sampler=sampler)
+            frames.append(chains)
     if recorded is not None:
         wanted = problems.select("problem_id").lazy()
         found = recorded.join(wanted, on="problem_id", how="semi").select(
@@ -68,12 +73,12 @@ def generate_chains(
     kept = problems.join(chains, on="problem_id", how="inner", maintain_order="left_right")
     without = problems.join(chains, on="problem_id", how="anti", maintain_order="left")
     rule = DropRule("no_chain", pl.lit(True), pl.lit(0), 1.0, pl.lit("no teacher wrote one and no source carries one"))
-    metrics = {"num_sampled_tokens": float(written["num_tokens"].sum())}
-    return StageResult(kept.select(list(CHAINS.columns)), dropped_rows(without, stage="generation", rule=rule), metrics)
+    dropped = dropped_rows(without, stage="generation", rule=rule)
+    return StageResult(kept.select(list(CHAINS.columns)), dropped, usage_metrics(usages))
 
 
-def ask_teacher(problems: pl.DataFrame, teacher: Solver, *, sampler: Sampler) -> pl.DataFrame:
-    """Let one teacher write its number of chains for each problem."""
+def ask_teacher(problems: pl.DataFrame, teacher: Solver, *, sampler: Sampler) -> tuple[pl.DataFrame, Usage]:
+    """Let one teacher write its number of chains for each problem; return them, and what they cost."""
     requests = [
         (problem_id, request_for(teacher, problem_id=problem_id, question=question, attempt=attempt))
         for problem_id, question in problems.select("problem_id", "question").iter_rows()
@@ -86,7 +91,10 @@ def ask_teacher(problems: pl.DataFrame, teacher: Solver, *, sampler: Sampler) ->
         for (problem_id, _), done in zip(requests, completions, strict=True)
     ]
     schema = {name: CHAINS.schema[name] for name in CHAIN_COLUMNS}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    usage = Usage(num_problems=problems.height)
+    for done in completions:
+        usage.add_attempt(done)
+    return pl.DataFrame(rows, schema=schema, orient="row"), usage
 
 
 GENERATION: Final = RowStage("generation", RATED, CHAINS, DROP_REASONS, generate_chains)

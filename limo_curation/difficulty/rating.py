@@ -12,6 +12,7 @@ from limo_curation.difficulty.cascade import try_strong, try_weak
 from limo_curation.difficulty.tallies import Tally, add_counts
 from limo_curation.ledger import StageResult, apply_rules
 from limo_curation.sampling import Sampler
+from limo_curation.sampling.usage import Usage, usage_metrics
 from limo_curation.stage import RowStage
 from limo_curation.tables import CLASSIFIED, RATED
 
@@ -28,7 +29,8 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
         RATED rows. Drop reasons: `unrated` (no published rate, and no solver to sample), `solved_by_weak`,
         `solved_too_often` (above the band), `gold_disputed` (most strong attempts agree on one other answer, or the
         gold answer can't be read) and `never_solved` (below the band). A problem stays where attempts that
-        could not be compared may have brought it into the band: `strong_num_undecided` says so.
+        could not be compared may have brought it into the band: `strong_num_undecided` says so. Metrics: what the
+        attempts of each solver cost (`usage_metrics`), as `weak_1`, `weak_2`, ... in the config's order, and `strong`.
 
     Raises:
         TransientError, BudgetError: from the sampler.
@@ -43,14 +45,15 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
     sampled = [
         tally for tally, known in zip(tallies, has_rate, strict=True) if not (known and config.use_published_rates)
     ]
-    num_tokens = 0
+    usages: dict[str, Usage] = {}
     if sampler is not None:
-        num_tokens += sum(try_weak(sampled, solver, config=config, sampler=sampler) for solver in config.weak)
+        for place, solver in enumerate(config.weak, start=1):
+            usages[f"weak_{place}"] = try_weak(sampled, solver, config=config, sampler=sampler)
         if config.strong is not None:
-            num_tokens += try_strong(sampled, config.strong, config=config, sampler=sampler)
+            usages["strong"] = try_strong(sampled, config.strong, config=config, sampler=sampler)
     rated = add_counts(problems, tallies, config=config)
     kept, dropped = apply_rules(rated, stage="difficulty", rules=list(band_rules(config)))
-    return StageResult(kept.select(list(RATED.columns)), dropped, {"num_sampled_tokens": float(num_tokens)})
+    return StageResult(kept.select(list(RATED.columns)), dropped, usage_metrics(usages))
 
 
 DIFFICULTY: Final = RowStage("difficulty", CLASSIFIED, RATED, DROP_REASONS, rate_problems)

@@ -66,6 +66,11 @@ class Completion:
     """Mean natural log-probability of the completion's tokens, where it was asked for and the server told it."""
 
     @property
+    def is_truncated(self) -> bool:
+        """Whether the token limit cut it off."""
+        return self.finish_reason == "length"
+
+    @property
     def is_overflow(self) -> bool:
         """Whether nothing was written, since the prompt left no room in the server's context."""
         return self.finish_reason == "length" and self.num_completion_tokens == 0

@@ -104,7 +104,14 @@ def test_tokens_of_each_chain_are_the_engines_count() -> None:
         ("p1", "ada", "a longer one", 12, "stop"),
         ("p1", "ada", "cut off here", 13, "length"),  # dropped by verification, with its own reason
     }
-    assert result.metrics == {"num_sampled_tokens": 30.0}
+    assert result.metrics == {
+        "num_sampled_tokens": 30,
+        "teacher_1_num_problems": 1,
+        "teacher_1_num_attempts": 3,
+        "teacher_1_num_prompt_tokens": 30,
+        "teacher_1_num_completion_tokens": 30,
+        "teacher_1_num_truncated": 1,
+    }
 
 
 def test_identical_chains_are_kept_once_and_all_paid_for() -> None:
@@ -118,7 +125,9 @@ def test_identical_chains_are_kept_once_and_all_paid_for() -> None:
         for name in ("p1", "p2")
         for teacher, text in (("Ada", "so"), ("ada", "same"), ("bob", "same"))
     ]
-    assert result.metrics == {"num_sampled_tokens": 2 * (4 + 6 + 4 + 4 + 4)}
+    assert result.metrics["num_sampled_tokens"] == 2 * (4 + 6 + 4 + 4 + 4)
+    tokens = [result.metrics[f"teacher_{place}_num_completion_tokens"] for place in (1, 2)]
+    assert tokens == [2 * (4 + 6 + 4), 2 * (4 + 4)]  # each teacher's own
 
 
 def test_of_identical_chains_the_one_that_ended_by_itself_stays() -> None:

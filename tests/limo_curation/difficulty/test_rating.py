@@ -12,14 +12,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from limo_curation.answers import Verdict
 from limo_curation.answers.policy import AnswerPolicy
 from limo_curation.config import DifficultyConfig
 from limo_curation.difficulty import DROP_REASONS, rate_problems
+from limo_curation.difficulty.cascade import try_weak
+from limo_curation.difficulty.tallies import GradedAttempt, Tally
 from limo_curation.engine_config import Solver
 from limo_curation.errors import BudgetError
 from limo_curation.ledger import StageResult
 from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.sampling.budget import MeteredSampler
+from limo_curation.sampling.usage import Usage
 from limo_curation.tables import CLASSIFIED, DROPPED, RATED
 from tests.rows import rows_of
 
@@ -372,10 +376,45 @@ def test_result_does_not_depend_on_the_order_of_the_problems() -> None:
 # -- what it costs -----------------------------------------------------------------------------------------------------
 
 
-def test_sampled_tokens_are_on_record() -> None:
-    result, sampler = rate({"weak": {"hard": "--"}, "strong": {"hard": "+-------"}})
-    assert len(sampler.asked) == 10
-    assert result.metrics == {"num_sampled_tokens": 50.0}
+def test_cost_of_each_solver_is_on_record() -> None:
+    result, sampler = rate(
+        {
+            "weak": {"easy": "-+", "hard": "-c"},
+            "other-weak": {"easy": "---", "hard": "cc-"},
+            "strong": {"easy": "++++++++", "hard": "+-c-----"},
+        }
+    )
+    assert len(sampler.asked) == 4 + 3 + 8
+    metrics = result.metrics
+    assert metrics.pop("num_sampled_tokens") == 15 * 5
+    names = ("num_problems", "num_attempts", "num_prompt_tokens", "num_completion_tokens", "num_truncated")
+    costs = {solver: [metrics.pop(f"{solver}_{name}") for name in names] for solver in ("weak_1", "weak_2", "strong")}
+    assert costs == {
+        "weak_1": [2, 4, 40, 20, 1],
+        "weak_2": [1, 3, 30, 15, 2],
+        "strong": [1, 8, 80, 40, 1],
+    }
+    assert metrics == {}
+
+
+def test_tally_remembers_each_attempt() -> None:
+    class WithLogprobs(ScriptedSampler):
+        def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
+            for completion in super().sample(requests):
+                yield replace(completion, mean_logprob=-0.5)
+
+    tally = Tally("p", "p", GOLD)
+    config = DifficultyConfig(strong=STRONG)
+    usage = try_weak([tally], OTHER_WEAK, config=config, sampler=WithLogprobs({"other-weak": {"p": "ac?"}}))
+    different, undecided = Verdict.DIFFERENT, Verdict.UNDECIDED
+    assert tally.weak_attempts == [
+        GradedAttempt("other-weak", 0, "8", different, 10, 5, is_truncated=False, mean_logprob=-0.5),
+        GradedAttempt("other-weak", 1, None, different, 10, 5, is_truncated=True, mean_logprob=-0.5),
+        GradedAttempt(
+            "other-weak", 2, "the set of all good numbers", undecided, 10, 5, is_truncated=False, mean_logprob=-0.5
+        ),
+    ]
+    assert usage == Usage(1, 3, 30, 15, 1)
 
 
 def test_spent_budget_is_not_turned_into_a_rating() -> None:
