@@ -5,29 +5,43 @@
 
 What was recorded is never sampled again, also after the code changed, on another machine, or for another stage: the
 strong band's attempts become chains for free where a teacher samples with the same settings. Completions are recorded
-as they finish, every few seconds: a worker that is killed loses those of the last seconds and what was under way.
+as they finish, every few seconds (`recorder.py`): a worker that is killed loses those of the last seconds and what was
+under way.
+
+    caller ──requests──▶ look up, some thousand at a time ──missing──▶ queue ──as slots get free──▶ engine
+       ▲                        │ found                                                               │
+       └────────────────────────┴──────────◀── recorded, and handed out ◀─────────────────────────────┘
+
+A caller whose next request depends on completions says None (`protocol.Requests`). It is asked again when all that was
+ready is handed out: so a resumed cascade of 1,000 problems is looked up in rounds, not request by request.
 """
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import Final, Self
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
+from itertools import islice
+from typing import Final
 
+from limo_curation.errors import StageError
 from limo_curation.sampling.chunk_index import ChunkIndex
-from limo_curation.sampling.chunks import Cached, chunk_frame
-from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest, as_they_finish
+from limo_curation.sampling.chunks import Cached
+from limo_curation.sampling.protocol import Completion, Requests, Sampler, SampleRequest, as_they_finish
+from limo_curation.sampling.recorder import CHUNK_ROWS, RECORD_SECONDS, Recorder
 from limo_curation.store import Store
 
-CHUNK_ROWS: Final = 4_096
-MAX_CHUNK_CHARACTERS: Final = 2**25
-RECORD_SECONDS: Final = 5.0
+LOOK_UP_ROWS: Final = 4_096
+"""Requests that are looked up together, at most (ours, as the next one)."""
+MAX_QUEUED: Final = 16_384
+"""Missing requests that may wait for the engine before the caller is asked for more: more than an engine has slots."""
 
 
 class CachedSampler:
-    """Answers from the cache what it can, samples the rest, and records it as it comes."""
+    """Answers from the cache what it can, samples the rest, and records it as it comes. Threads may share it.
+
+    A request that is repeated within a call is sampled once. Calls that run side by side may each sample it.
+    """
 
     def __init__(
         self, engine: Sampler, store: Store, *, chunk_size: int = CHUNK_ROWS, record_seconds: float = RECORD_SECONDS
@@ -50,82 +64,136 @@ class CachedSampler:
         """Return the engine's revision of a model."""
         return self.engine.revision(model)
 
-    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Requests) -> Iterator[Completion]:
         """Yield one completion for each request, in order; see `Sampler.sample`.
-
-        All requests are taken first, and looked up together.
-        """
-        asked = list(requests)
-        revisions = {model: self.revision(model) for model in dict.fromkeys(request.model for request in asked)}
-        keys = [bytes.fromhex(request.key(revisions[request.model])) for request in asked]
-        folders = {model: f"requests/{folder_name(revision)}" for model, revision in revisions.items()}
-        found: dict[bytes, Cached] = {}
-        for folder in dict.fromkeys(folders.values()):
-            of_folder = {key for key, one in zip(keys, asked, strict=True) if folders[one.model] == folder}
-            found |= self._index(folder).find(of_folder)
-        missing = {key: request for key, request in zip(keys, asked, strict=True) if key not in found}
-        with contextlib.closing(self._sample_and_record(missing, folders)) as sampled:
-            for key, request in zip(keys, asked, strict=True):
-                while key not in found:
-                    new_key, completion = next(sampled)
-                    found[new_key] = Cached.of(completion)
-                yield found[key].answer_to(request)
-
-    def _sample_and_record(
-        self, missing: Mapping[bytes, SampleRequest], folders: Mapping[str, str]
-    ) -> Generator[tuple[bytes, Completion]]:
-        key_of = {request: key for key, request in missing.items()}
-        with contextlib.ExitStack() as stack:
-            recorders = {
-                folder: stack.enter_context(Recorder(self._index(folder), self.chunk_size, self.record_seconds))
-                for folder in dict.fromkeys(folders.values())
-            }
-            engine = stack.enter_context(contextlib.closing(as_they_finish(self.engine, key_of)))
-            for completion in engine:
-                key = key_of[completion.request]
-                recorders[folders[completion.request.model]].add(key, completion)
-                yield key, completion
-
-    def _index(self, folder: str) -> ChunkIndex:
-        return self._indices.setdefault(folder, ChunkIndex(self.store, folder))
-
-
-class Recorder:
-    """Writes completions into a folder while they come; what is left is written at the end, however it ends."""
-
-    def __init__(self, index: ChunkIndex, chunk_size: int, record_seconds: float) -> None:
-        self._index = index
-        self._chunk_size = chunk_size
-        self._record_seconds = record_seconds
-        self._rows: list[tuple[bytes, Cached]] = []
-        self._num_characters = 0
-        self._last_write = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._write()
-
-    def add(self, key: bytes, completion: Completion) -> None:
-        """Take a completion, and write what has come so far if it is enough or has waited for long.
 
         Raises:
             ConfigError: the disk is full.
         """
-        if completion.is_overflow:
-            return  # it says nothing about the model: a server with a longer context would answer
-        self._rows.append((key, Cached.of(completion)))
-        self._num_characters += len(completion.text)
-        is_late = time.monotonic() - self._last_write >= self._record_seconds
-        if is_late or len(self._rows) >= self._chunk_size or self._num_characters >= MAX_CHUNK_CHARACTERS:
-            self._write()
+        early: dict[int, Completion] = {}
+        next_place = 0
+        call = CachedCall(self, iter(requests))
+        with closing(call.answers()) as answers:
+            for place, completion in answers:
+                early[place] = completion
+                while next_place in early:
+                    yield early.pop(next_place)
+                    next_place += 1
+                    call.may_ask = True
 
-    def _write(self) -> None:
-        self._last_write = time.monotonic()
-        if self._rows:
-            self._index.record(chunk_frame(self._rows))  # on a full disk they are kept, and tried once more at the end
-            self._rows, self._num_characters = [], 0
+    def stream(self, requests: Requests) -> Iterator[Completion]:
+        """Yield one completion for each request, as they finish, cached ones first; see `StreamingSampler.stream`.
+
+        Raises:
+            ConfigError: the disk is full.
+        """
+        call = CachedCall(self, iter(requests))
+        with closing(call.answers()) as answers:
+            for _, completion in answers:
+                yield completion
+                call.may_ask = True
+
+    def index(self, folder: str) -> ChunkIndex:
+        """Return what this process knows of a folder of chunks."""
+        return self._indices.setdefault(folder, ChunkIndex(self.store, folder))
+
+
+class CachedCall:
+    """One call: what it asked, what the engine still owes, and what can be handed out."""
+
+    def __init__(self, sampler: CachedSampler, requests: Iterator[SampleRequest | None]) -> None:
+        self.may_ask = True
+        """Whether the caller may have something to ask: it was handed a completion since it said that it has not."""
+        self._sampler = sampler
+        self._requests = requests
+        self._is_over = False
+        self._num_asked = 0
+        self._ready: deque[tuple[int, Completion]] = deque()
+        self._queue: deque[SampleRequest] = deque()  # the engine takes from it, maybe in another thread
+        self._waiting: dict[bytes, list[tuple[int, SampleRequest]]] = {}  # by key; the first one is sent for all
+        self._keys: dict[SampleRequest, bytes] = {}  # of those that were sent
+        self._revisions: dict[str, str] = {}
+        self._recorders: dict[str, Recorder] = {}
+        self._stack = ExitStack()
+
+    def answers(self) -> Generator[tuple[int, Completion]]:
+        """Yield completions as they are there, each with its request's place in the call."""
+        with self._stack:  # writes what came in, however this ends
+            engine = as_they_finish(self._sampler.engine, self._missing())
+            try:
+                while True:
+                    self._take()
+                    if self._ready:
+                        while self._ready:
+                            yield self._ready.popleft()
+                    elif not self._waiting:
+                        if not self._is_over:
+                            raise StageError("a stage waits for a completion, but has asked for none")
+                        return
+                    elif (completion := next(engine, None)) is not None:
+                        self._receive(completion)
+                    elif self._queue:  # it had nothing to do for a while, since all was in the cache
+                        engine = as_they_finish(self._sampler.engine, self._missing())
+                    else:
+                        raise StageError(f"the engine has left {len(self._waiting)} requests without a completion")
+            finally:
+                engine.close()
+
+    def _take(self) -> None:
+        """Ask the caller and look up what it asks, until something is ready, or enough is missing."""
+        while self.may_ask and not self._is_over and not self._ready and len(self._queue) < MAX_QUEUED:
+            asked: list[SampleRequest] = []
+            for request in islice(self._requests, LOOK_UP_ROWS):
+                if request is None:
+                    self.may_ask = False
+                    break
+                asked.append(request)
+            else:
+                self._is_over = len(asked) < LOOK_UP_ROWS
+            self._look_up(asked)
+
+    def _look_up(self, asked: list[SampleRequest]) -> None:
+        by_folder: dict[str, list[tuple[bytes, int, SampleRequest]]] = {}
+        for place, request in enumerate(asked, start=self._num_asked):
+            revision = self._revision(request.model)
+            key = bytes.fromhex(request.key(revision))
+            by_folder.setdefault(folder_name(revision), []).append((key, place, request))
+        self._num_asked += len(asked)
+        for folder, rows in by_folder.items():
+            found = self._recorder(folder).find({key for key, _, _ in rows})
+            for key, place, request in rows:
+                if (cached := found.get(key)) is not None:
+                    self._ready.append((place, cached.answer_to(request)))
+                elif key in self._waiting:
+                    self._waiting[key].append((place, request))
+                else:
+                    self._keys[request] = key
+                    self._queue.append(request)  # before it counts as waiting: the engine is not to wait for it
+                    self._waiting[key] = [(place, request)]
+
+    def _missing(self) -> Iterator[SampleRequest | None]:
+        """Yield what the engine is to be asked; None while the caller may still ask more."""
+        while self._queue or (self._waiting and not self._is_over):
+            yield self._queue.popleft() if self._queue else None
+
+    def _receive(self, completion: Completion) -> None:
+        key = self._keys.pop(completion.request)
+        cached = Cached.of(completion)
+        self._ready += [(place, cached.answer_to(request)) for place, request in self._waiting.pop(key)]
+        if not completion.is_overflow:  # it says nothing about the model: a longer context would have had room
+            self._recorder(folder_name(self._revision(completion.request.model))).add(key, cached)
+
+    def _revision(self, model: str) -> str:
+        if model not in self._revisions:
+            self._revisions[model] = self._sampler.revision(model)
+        return self._revisions[model]
+
+    def _recorder(self, folder: str) -> Recorder:
+        if folder not in self._recorders:
+            sampler = self._sampler
+            recorder = Recorder(sampler.index(f"requests/{folder}"), sampler.chunk_size, sampler.record_seconds)
+            self._recorders[folder] = self._stack.enter_context(recorder)
+        return self._recorders[folder]
 
 
 def folder_name(revision: str) -> str:

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import threading
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,12 +66,15 @@ class Run:
 
     def find(self, prefixes: Prefixes) -> list[tuple[int, str]]:
         """Return, for the places of the prefixes that are here, the chunks that may hold their keys."""
-        first = np.searchsorted(self.prefixes, prefixes, "left")
-        last = np.searchsorted(self.prefixes, prefixes, "right")
+        if not len(self.prefixes):
+            return []
+        first = np.searchsorted(self.prefixes, prefixes)
+        places = np.flatnonzero(self.prefixes[np.minimum(first, len(self.prefixes) - 1)] == prefixes)
+        last = np.searchsorted(self.prefixes, prefixes[places], "right")
         return [
             (int(place), self.chunks[self.numbers[row]])
-            for place in np.flatnonzero(last > first)
-            for row in range(first[place], last[place])
+            for place, end in zip(places, last, strict=True)
+            for row in range(first[place], end)
             if self.numbers[row] < len(self.chunks)
         ]
 
@@ -81,23 +86,29 @@ class ChunkIndex:
         self.files = files
         self.folder = folder
         self._runs: list[Run] = []
+        self._listed_at = -math.inf
         self._lock = threading.Lock()
 
-    def find(self, keys: Collection[bytes]) -> dict[bytes, Cached]:
+    def find(self, keys: Collection[bytes], *, max_age_seconds: float = 0.0) -> dict[bytes, Cached]:
         """Return those of the completions that are in the cache.
 
         What is known is looked up first; the folder is listed only for what is missing, which would be paid for.
+
+        Args:
+            keys: what is wanted.
+            max_age_seconds: how long ago the folder may have been listed, so that what others recorded since is not
+                found. Where a chunk that is known is gone, the folder is listed in any case.
         """
         with self._lock:
             known = list(self._runs)
-        found = self._read(keys, known)
+        found, is_stale = self._read(keys, known)
         missing = [key for key in keys if key not in found]
-        if missing:
+        if missing and (is_stale or time.monotonic() - self._listed_at >= max_age_seconds):
             with self._lock:
                 self._refresh()
                 self._tidy()
                 known = list(self._runs)  # another thread may have joined chunks that were known before
-            found |= self._read(missing, known)
+            found |= self._read(missing, known)[0]
         return found
 
     def record(self, frame: pl.DataFrame) -> None:
@@ -111,7 +122,8 @@ class ChunkIndex:
             self._know(written)
             self._tidy()
 
-    def _read(self, keys: Collection[bytes], runs: Iterable[Run]) -> dict[bytes, Cached]:
+    def _read(self, keys: Collection[bytes], runs: Iterable[Run]) -> tuple[dict[bytes, Cached], bool]:
+        """Return what is found, and whether a chunk that was to hold some of it is gone or damaged."""
         wanted = list(keys)
         prefixes = prefixes_of(wanted)
         by_chunk: dict[str, set[bytes]] = {}
@@ -119,12 +131,18 @@ class ChunkIndex:
             for place, chunk in run.find(prefixes):
                 by_chunk.setdefault(chunk, set()).add(wanted[place])
         found: dict[bytes, Cached] = {}
+        is_stale = False
         for chunk, of_chunk in by_chunk.items():
-            found |= read_chunk(self.files, self.folder, chunk, of_chunk)
-        return found
+            read = read_chunk(self.files, self.folder, chunk, of_chunk)
+            if read is None:
+                is_stale = True
+            else:
+                found |= read
+        return found, is_stale
 
     def _refresh(self) -> None:
         """Take notice of what others wrote."""
+        self._listed_at = time.monotonic()
         known_files = {run.file for run in self._runs}
         new = [
             run

@@ -127,11 +127,11 @@ def write_file(files: Files, path: str, data: bytes) -> None:
         ) from error
 
 
-def read_chunk(files: Files, folder: str, name: str, wanted: Collection[bytes]) -> dict[bytes, Cached]:
-    """Return those of the wanted completions that a chunk holds; none where it is gone or damaged."""
+def read_chunk(files: Files, folder: str, name: str, wanted: Collection[bytes]) -> dict[bytes, Cached] | None:
+    """Return those of the wanted completions that a chunk holds; None where it is gone or damaged."""
     is_wanted = pl.col("key").is_in(pl.Series(list(wanted), dtype=pl.Binary).implode())
     frame = chunk_rows(files, folder, name, where=is_wanted)
-    return {} if frame is None else {row[0]: Cached(*row[1:]) for row in frame.iter_rows()}
+    return None if frame is None else {row[0]: Cached(*row[1:]) for row in frame.iter_rows()}
 
 
 def chunk_rows(files: Files, folder: str, name: str, *, where: pl.Expr) -> pl.DataFrame | None:
