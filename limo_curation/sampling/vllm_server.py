@@ -50,11 +50,19 @@ logger = logging.getLogger(__name__)
 
 
 class VllmServers:
-    """The replicas of one model, running inside of a `with` block."""
+    """The replicas of one model, running inside of a `with` block, and only once."""
 
-    def __init__(self, config: VllmConfig, *, log_folder: Path) -> None:
+    def __init__(self, config: VllmConfig, *, log_folder: Path, gpus: tuple[str, ...] | None = None) -> None:
+        """Describe them.
+
+        Args:
+            config: what is served.
+            log_folder: where each replica writes `replica-N.log`.
+            gpus: those that they may use, named as in CUDA_VISIBLE_DEVICES; None: all that this process sees.
+        """
         self.config = config
         self.log_folder = log_folder
+        self.gpus = gpus
         self._replicas: list[Replica] = []
         self._stopping = threading.Event()
 
@@ -64,6 +72,7 @@ class VllmServers:
         Raises:
             ConfigError: the engine's environment is missing, a port is taken, there are too few GPUs, or a server ended
                 before it was healthy, or wasn't in time: then its last lines are quoted.
+            TransientError: another thread called `stop` in the meantime.
         """
         self._replicas = self._plan_replicas()
         try:
@@ -73,8 +82,10 @@ class VllmServers:
                 self.check()  # one that fails at once is not hidden behind one that loads for minutes
                 time.sleep(SECONDS_BETWEEN_LOOKS)
             self.check()
+            if self._stopping.is_set():
+                raise TransientError(f"the servers of {self.config.requested_name} were stopped while they started")
         except BaseException:  # Ctrl-C too
-            self._stop()
+            self.stop()
             raise
         return self
 
@@ -84,10 +95,16 @@ class VllmServers:
         Raises:
             TransientError: a process of theirs can't be killed.
         """
-        self._stop()
+        self.stop()
         for replica in self._replicas:
             if replica.failure is not None and replica.is_stuck:
                 raise replica.failure
+
+    def stop(self) -> None:
+        """End all servers, from any thread, also while they start; the block is left where it ends."""
+        self._stopping.set()
+        for replica in self._replicas:
+            replica.join()
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -99,6 +116,11 @@ class VllmServers:
         """How often each replica was started again."""
         return tuple(replica.num_restarts for replica in self._replicas)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a replica has failed for good."""
+        return any(replica.failure is not None for replica in self._replicas)
+
     def check(self) -> None:
         """Raise what a replica failed with, if one has failed for good."""
         for replica in self._replicas:
@@ -106,14 +128,13 @@ class VllmServers:
                 raise replica.failure
 
     def _plan_replicas(self) -> list[Replica]:
-        self._stopping = threading.Event()  # a block of its own each time
         config, inherited = self.config, dict(os.environ)
         interpreter = config.interpreter()
         if not os.access(interpreter, os.X_OK):
             raise ConfigError(
                 f"vLLM's environment is missing: there is no interpreter {interpreter}; run `make engine`"
             )
-        gpus = visible_gpus(inherited)
+        gpus = visible_gpus(inherited) if self.gpus is None else self.gpus
         device = device_of(config, gpus)
         self.log_folder.mkdir(parents=True, exist_ok=True)
         return [
@@ -133,11 +154,6 @@ class VllmServers:
             )
             for index, port in enumerate(choose_ports(config.port, config.replicas))
         ]
-
-    def _stop(self) -> None:
-        self._stopping.set()
-        for replica in self._replicas:
-            replica.join()
 
 
 class Replica:
