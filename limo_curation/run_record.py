@@ -16,6 +16,7 @@ from pydantic import ValidationError, field_validator
 from limo_curation.config import RunConfig
 from limo_curation.errors import TableError
 from limo_curation.files import without_credentials
+from limo_curation.sampling.spending import SPENDING_FOLDER
 from limo_curation.store import INDEX_FOLDER, REUSE_FOLDER, Artifact, KeptConfig, Manifest, Record, Store, json_digest
 from limo_curation.tables import BENCHMARKS, DROPPED, RECORDED_CHAINS, SAMPLES
 
@@ -232,6 +233,8 @@ def collect_garbage(
 ) -> list[str]:
     """Delete the entries that no named run uses. Not while a run is under way: its record is not complete yet.
 
+    What the other runs have spent is forgotten with them: started again, they have their whole budget.
+
     Args:
         store: the store.
         keep: names of runs.
@@ -239,7 +242,7 @@ def collect_garbage(
         is_dry_run: only tell.
 
     Returns:
-        What was (or would be) deleted, as `stage/key`.
+        What was (or would be) deleted, as `stage/key`, and `spending/run` for accounts.
 
     Raises:
         TableError: a name is unknown or a record is damaged; nothing is deleted then.
@@ -251,6 +254,9 @@ def collect_garbage(
         for stage, key, is_committed in entries(store)
         if (stage, key) not in used and (is_committed or with_unfinished)
     ]
+    accounts = [f"{SPENDING_FOLDER}/{run}" for run in store.list(SPENDING_FOLDER) if run not in keep]
+    for account in [] if is_dry_run else accounts:
+        store.remove(account)
     for stage, key in [] if is_dry_run else unused:
         if store.read_bytes(f"{stage}/{key}/manifest.json") is not None:
             store.remove(f"{stage}/{key}/manifest.json")  # first: an interrupted deletion leaves no half entry
@@ -259,7 +265,7 @@ def collect_garbage(
         for stage in store.list(""):
             mend_reuse(store, stage)
             mend_index(store, stage)
-    return [f"{stage}/{key}" for stage, key in unused]
+    return [f"{stage}/{key}" for stage, key in unused] + accounts
 
 
 def mend_reuse(store: Store, stage: str) -> None:

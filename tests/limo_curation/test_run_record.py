@@ -22,6 +22,7 @@ from limo_curation.run_record import (
     verify_store,
 )
 from limo_curation.runner import run_stage
+from limo_curation.sampling.spending import Spending, SpendingRecord, run_spending
 from limo_curation.store import Artifact, Store
 from tests.parted import DropEmpty, files_of, plan_of, put_files
 from tests.small_run import HOSTILE_QUESTION, SmallRun, make_small_run, small_config
@@ -127,6 +128,19 @@ def test_unfinished_run_has_no_samples(small_run: SmallRun):
     unfinished = small_run.record.model_copy(update={"artifacts": artifacts, "finished": False})
     assert load_samples(small_run.store, unfinished).height == 0
     assert load_samples(small_run.store, small_run.record).height == 5
+
+
+def test_spending_is_forgotten_with_its_run(tmp_path: Path):
+    kept = make_small_run(tmp_path)
+    left = make_small_run(tmp_path, screening=ScreeningConfig(min_characters=30)).record
+    for name in (kept.record.name, left.name):
+        SpendingRecord(kept.store, name).save(Spending(prompt_tokens={"ada": 7}))
+    account = f"spending/{left.name}"
+    assert account in collect_garbage(kept.store, [kept.record.name], is_dry_run=True)
+    assert run_spending(kept.store, left.name).total_tokens == 7
+    assert account in collect_garbage(kept.store, [kept.record.name])
+    assert run_spending(kept.store, left.name).total_tokens == 0
+    assert run_spending(kept.store, kept.record.name).total_tokens == 7
 
 
 def test_garbage_is_what_no_kept_run_uses(tmp_path: Path):
