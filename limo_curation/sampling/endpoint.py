@@ -19,7 +19,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -38,7 +38,7 @@ from limo_curation.sampling.chat import (
     refused,
 )
 from limo_curation.sampling.loop_thread import LoopThread, SharedLoop
-from limo_curation.sampling.protocol import Completion, SampleRequest
+from limo_curation.sampling.protocol import Completion, Requests, SampleRequest
 from limo_curation.sampling.replicas import FIRST_REST_SECONDS, Replica, api_key, next_replica, replicas_of
 
 logger = logging.getLogger(__name__)
@@ -133,26 +133,25 @@ class EndpointSampler:
         """Return the model's name; pin a revision in the name that the servers serve it under."""
         return model
 
-    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Requests) -> Iterator[Completion]:
         """Yield one completion for each request, in order; see `Sampler.sample`."""
         with self._call(requests) as (thread, call):
             early: dict[int, Completion] = {}
             for finished in call.completions():
                 early[finished.place] = finished.completion
                 while call.num_handed_out in early:
-                    completion = early.pop(call.num_handed_out)
-                    call.hand_out(thread)
-                    yield completion
+                    yield early.pop(call.num_handed_out)
+                    call.count_handed_out(thread)
 
-    def stream(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+    def stream(self, requests: Requests) -> Iterator[Completion]:
         """Yield one completion for each request, as they finish; see `StreamingSampler.stream`."""
         with self._call(requests) as (thread, call):
             for finished in call.completions():
-                call.hand_out(thread)
                 yield finished.completion
+                call.count_handed_out(thread)
 
     @contextmanager
-    def _call(self, requests: Iterable[SampleRequest]) -> Generator[tuple[LoopThread, Call]]:
+    def _call(self, requests: Requests) -> Generator[tuple[LoopThread, Call]]:
         with self._shared.use() as (thread, connections):
             call = Call(iter(requests), window=WINDOW_PER_SLOT * self.max_concurrency)
             task = thread.start(self._feed(call, connections))
@@ -177,11 +176,9 @@ class EndpointSampler:
         """Fill free slots with requests until none is left, then wait for the last ones."""
         try:
             async with asyncio.TaskGroup() as group:
-                await call.wait_for_room()
-                while (taken := call.take()) is not None:
+                while (taken := await call.take()) is not None:
                     await connections.slots.acquire()
                     group.create_task(self._finish(call, connections, *taken))
-                    await call.wait_for_room()
         except BaseExceptionGroup as errors:  # what ended the group; its other requests are cancelled by now
             call.results.put(End(errors.exceptions[0]))
         else:

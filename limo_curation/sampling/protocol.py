@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from limo_curation.engine_config import Solver
+from limo_curation.errors import StageError
 from limo_curation.store import json_digest
 
 FinishReason = Literal["stop", "length"]
@@ -88,10 +89,11 @@ class Sampler(Protocol):
 
         Requests are taken as they are needed, maybe from another thread. None among them says that the next request
         depends on completions that were not handed out yet: the engine goes on with what it has, and asks again when
-        it has handed out another one. Whoever gives None waits for a completion, so an engine that has handed out
-        everything never meets it.
+        it has handed out another one and its caller has come back for more. Whoever gives None waits for a completion,
+        so an engine that has handed out everything never meets it.
 
         Raises:
+            StageError: None, although every completion was handed out: the next request would be held back for ever.
             TransientError: the engine failed for the moment. Retrying may help; what was yielded stays valid.
             BudgetError: the token budget is spent.
         """
@@ -113,6 +115,14 @@ class StreamingSampler(Sampler, Protocol):
             TransientError, BudgetError: as `sample`, after the requests under way were finished and handed out.
         """
         ...
+
+
+def held_back_for_ever() -> StageError:
+    """Return the error of an engine that meets None although it has handed out every completion."""
+    return StageError(
+        "a stage holds its next request back for a completion, but all that it asked for were handed out; this is a "
+        "bug of that stage"
+    )
 
 
 def as_they_finish(engine: Sampler, requests: Requests) -> Generator[Completion]:

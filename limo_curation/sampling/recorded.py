@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from limo_curation.errors import ConfigError, TableError
 from limo_curation.normalisation import stored_text
-from limo_curation.sampling.protocol import Completion, SampleRequest
+from limo_curation.sampling.protocol import Completion, Requests, held_back_for_ever
 from limo_curation.source_config import Source
 from limo_curation.sources import file_digests, read_source
 from limo_curation.store import json_digest
@@ -30,13 +30,16 @@ class RecordedSampler:
         """Return a digest of the recording, which stands for the model's weights."""
         return f"{model}@recorded-{self._revision}"
 
-    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Requests) -> Iterator[Completion]:
         """Yield the recorded completions, in order; tokens are not known and count as zero.
 
         Raises:
+            StageError: a request is held back, although each is answered before the next one is asked for.
             TableError: fewer completions are recorded than are asked for. Record more, or ask for fewer attempts.
         """
         for request in requests:
+            if request is None:
+                raise held_back_for_ever()
             recorded = self._completions.get((request.model, request.question), [])
             if request.attempt >= len(recorded):
                 raise TableError(

@@ -9,15 +9,14 @@ from __future__ import annotations
 import functools
 import importlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from limo_curation.errors import ConfigError
 from limo_curation.sampling.model_files import folder_revision
-from limo_curation.sampling.protocol import Completion, SampleRequest, model_folder
+from limo_curation.sampling.protocol import Completion, Requests, SampleRequest, held_back_for_ever, model_folder
 
 MAX_SHARE_BEFORE_SHRINKING: Final = 7 / 8  # of the rows still open: selecting rows copies the cache, like one step
 
@@ -39,11 +38,10 @@ class TransformersSampler:
         loaded, _ = self._load(model)
         return f"{model.partition('@')[0]}@{getattr(loaded.config, '_commit_hash', None)}"
 
-    def sample(self, requests: Iterable[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Requests) -> Iterator[Completion]:
         """Yield one completion for each request, in order, batch by batch; see `Sampler.sample`."""
-        for _, alike in groupby(requests, key=lambda request: (request.model, request.temperature, request.top_p)):
-            while batch := list(islice(alike, self.batch_size)):
-                yield from self._sample_batch(batch)
+        for batch in batches(requests, size=self.batch_size):
+            yield from self._sample_batch(batch)
 
     def _load(self, model: str) -> tuple[Any, Any]:
         with self._lock:  # chunks are sampled by several threads
@@ -72,6 +70,33 @@ class TransformersSampler:
                 batch, written, inputs["attention_mask"].sum(dim=1), strict=True
             )
         ]
+
+
+def batches(requests: Requests, *, size: int) -> Iterator[list[SampleRequest]]:
+    """Yield requests that can be sampled together, in order: as many as there are, where the next one is held back.
+
+    Raises:
+        StageError: a request is held back although none is left that it could wait for.
+    """
+    batch: list[SampleRequest] = []
+    for request in requests:
+        if request is None and not batch:
+            raise held_back_for_ever()
+        if batch and (request is None or settings_of(request) != settings_of(batch[0])):
+            yield batch
+            batch = []
+        if request is not None:
+            batch.append(request)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def settings_of(request: SampleRequest) -> tuple[str, float, float]:
+    """Return what the requests of one batch have in common."""
+    return request.model, request.temperature, request.top_p
 
 
 def decode(model: Any, input_ids: Any, mask: Any, batch: Sequence[SampleRequest], ends: set[int]) -> list[list[int]]:

@@ -7,13 +7,15 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import pytest
 
-from limo_curation.errors import ConfigError, TransientError
+from limo_curation.errors import ConfigError, StageError, TransientError
 from limo_curation.sampling import SampleRequest
 from limo_curation.sampling.endpoint import EndpointSampler
+from tests.asking import Asker, held_back_for_nothing
 from tests.chat_server import ChatServer, Reply, chat
 from tests.counting_engine import request
 
@@ -185,3 +187,66 @@ def test_key_is_never_told_even_where_the_server_repeats_it(
 
 def test_revision_is_the_name_that_the_servers_know(server: ChatServer) -> None:
     assert sampler_of(server.url).revision("owner/name@v1") == "owner/name@v1"
+
+
+# -- requests that depend on completions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["sample", "stream"])
+def test_next_attempt_is_asked_for_when_the_one_before_was_seen(server: ChatServer, way: str) -> None:
+    asker = Asker(30, num_times=4)
+    seen = asker.ask(getattr(sampler_of(server.url, max_concurrency=16), way))
+    assert sorted(seen, key=asker.in_order().index) == asker.in_order()  # each once
+    for question, of_question in groupby(sorted(seen, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
+        assert [attempt for _, attempt in of_question] == [0, 1, 2, 3], question
+    assert asker.num_held_back <= len(seen)  # the loop sleeps in between
+
+
+def test_slots_are_filled_while_attempts_wait_for_each_other(server: ChatServer) -> None:
+    server.barrier = threading.Barrier(4)  # nobody is answered before four are under way
+    asker = Asker(8, num_times=3)
+    assert sorted(asker.ask(sampler_of(server.url).stream)) == asker.in_order()
+    assert server.most_under_way == 4
+
+
+def test_last_attempts_of_one_question_follow_each_other(server: ChatServer) -> None:
+    asker = Asker(1, num_times=50)
+    assert asker.ask(sampler_of(server.url).stream) == asker.in_order()
+
+
+@pytest.mark.parametrize("way", ["sample", "stream"])
+@pytest.mark.parametrize("first", [[], [request("one"), request("two")]])
+def test_request_that_is_held_back_for_nothing_is_an_error_of_the_caller(
+    server: ChatServer, way: str, first: list[SampleRequest]
+) -> None:
+    with pytest.raises(StageError, match="holds its next request back"):
+        list(getattr(sampler_of(server.url), way)(held_back_for_nothing(*first)))
+    assert not loops()
+
+
+def test_failure_ends_a_call_that_waits_for_its_caller(server: ChatServer) -> None:
+    server.replies = [Reply(500)] * 5
+    with pytest.raises(TransientError, match="5 tries"):
+        Asker(1, num_times=2).ask(sampler_of(server.url).stream)
+    assert not loops()
+
+
+def test_call_that_waits_for_its_caller_can_be_closed(server: ChatServer) -> None:
+    completions = sampler_of(server.url).stream(Asker(2, num_times=2).requests())
+    next(completions)  # and nothing is asked for it: the loop waits
+    completions.close()
+    assert not loops()
+
+
+def test_error_of_the_caller_ends_the_call(server: ChatServer) -> None:
+    def requests() -> Iterator[SampleRequest]:
+        yield request("one")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(sampler_of(server.url).stream(requests()))
+    assert not loops()
+
+
+def loops() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "sampling"]

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from limo_curation.errors import ConfigError, TableError
+from limo_curation.errors import ConfigError, StageError, TableError
 from limo_curation.sampling.recorded import RecordedSampler
 from limo_curation.source_config import Source
+from tests.asking import Asker, held_back_for_nothing
 from tests.counting_engine import request
 
 COLUMNS = {"model": "by", "question": "problem", "completion": "text"}
@@ -98,3 +99,17 @@ def test_revision_follows_the_recordings_content(tmp_path: Path) -> None:
     assert one.startswith("ada@recorded-")
     assert RecordedSampler([source(tmp_path, ROWS)]).revision("ada") == one
     assert RecordedSampler([source(tmp_path, [*ROWS, ROWS[0]])]).revision("ada") != one
+
+
+def test_attempt_may_depend_on_the_one_before(tmp_path: Path) -> None:
+    sampler = RecordedSampler([source(tmp_path, ROWS)])
+    asker = Asker(2, num_times=2, request_for=lambda number, attempt: request(f"q{number + 1}", attempt=attempt))
+    assert sorted(asker.ask(sampler.sample)) == asker.in_order()
+
+
+def test_request_that_is_held_back_for_nothing_is_an_error_of_the_caller(tmp_path: Path) -> None:
+    sampler = RecordedSampler([source(tmp_path, ROWS)])
+    completions = sampler.sample(held_back_for_nothing(request("q1")))
+    assert next(completions).text == "ada first"
+    with pytest.raises(StageError, match="holds its next request back"):
+        next(completions)

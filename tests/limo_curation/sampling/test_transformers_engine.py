@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from limo_curation.errors import ConfigError
+from limo_curation.errors import ConfigError, StageError
 from limo_curation.sampling import SampleRequest
 from limo_curation.sampling.protocol import model_folder
-from limo_curation.sampling.transformers_engine import TransformersSampler, choose, load, stop_tokens
+from limo_curation.sampling.transformers_engine import TransformersSampler, batches, choose, load, stop_tokens
+from tests.asking import Asker
 
 pytestmark = pytest.mark.models
 torch: Any = pytest.importorskip("torch")
@@ -171,6 +172,31 @@ def test_draws_at_the_ends_never_pick_an_impossible_token() -> None:
     logits = torch.tensor([[0.0, 0.5, 0.0, 0.5, 0.0]]).log().repeat(2, 1)
     assert choose(logits, [0.0, 1 - 2**-53], temperature=1.0, top_p=1.0).tolist() == [1, 3]
     assert choose(logits, [0.0, 1 - 2**-53], temperature=1.0, top_p=0.9).tolist() == [1, 3]
+
+
+# -- batches -----------------------------------------------------------------------------------------------------------
+
+
+def test_batch_holds_what_is_alike_and_ends_where_the_next_request_is_held_back() -> None:
+    one, two, other = request("1"), request("2"), request("3", temperature=0.5)
+    asked = [one, two, one, other, None, two, two, other]
+    assert list(batches(asked, size=2)) == [[one, two], [one], [other], [two, two], [other]]
+    assert list(batches([], size=2)) == []
+
+
+@pytest.mark.parametrize("first", [[], [request("1")] * 2, [request("1"), None]])
+def test_request_that_is_held_back_for_nothing_is_an_error_of_the_caller(first: list[SampleRequest | None]) -> None:
+    with pytest.raises(StageError, match="holds its next request back"):
+        list(batches([*first, None], size=2))
+
+
+def test_attempt_may_depend_on_the_one_before(sampler: TransformersSampler) -> None:
+    def request_for(number: int, attempt: int) -> SampleRequest:
+        return request(QUESTIONS[number], seed=attempt, attempt=attempt)
+
+    asker = Asker(len(QUESTIONS), num_times=3, request_for=request_for)
+    assert sorted(asker.ask(sampler.sample)) == sorted(asker.in_order())
+    assert asker.num_held_back <= 3  # a round of all questions is one batch
 
 
 # -- loading -----------------------------------------------------------------------------------------------------------
