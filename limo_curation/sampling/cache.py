@@ -6,7 +6,7 @@
 What was recorded is never sampled again, also after the code changed, on another machine, or for another stage: the
 strong band's attempts become chains for free where a teacher samples with the same settings. Completions are recorded
 as they finish, every few seconds (`recorder.py`): a worker that is killed loses those of the last seconds and what was
-under way.
+under way. Where only the verdict on an attempt counts, its final answer is kept and handed out instead of its text.
 
     caller ──requests──▶ look up, some thousand at a time ──missing──▶ queue ──as slots get free──▶ engine
        ▲                        │ found                                                               │
@@ -26,7 +26,7 @@ from typing import Final
 
 from limo_curation.errors import StageError
 from limo_curation.sampling.chunk_index import ChunkIndex
-from limo_curation.sampling.chunks import Cached
+from limo_curation.sampling.chunks import Cached, answer_key
 from limo_curation.sampling.protocol import Completion, Requests, Sampler, SampleRequest, as_they_finish
 from limo_curation.sampling.recorder import CHUNK_ROWS, RECORD_SECONDS, Recorder
 from limo_curation.store import Store
@@ -160,9 +160,11 @@ class CachedCall:
             by_folder.setdefault(folder_name(revision), []).append((key, place, request))
         self._num_asked += len(asked)
         for folder, rows in by_folder.items():
-            found = self._recorder(folder).find({key for key, _, _ in rows})
+            answer_keys = {answer_key(key) for key, _, request in rows if request.keeps == "answer"}
+            found = self._recorder(folder).find({key for key, _, _ in rows} | answer_keys)
             for key, place, request in rows:
-                if (cached := found.get(key)) is not None:
+                own_key = answer_key(key) if request.keeps == "answer" else key
+                if (cached := found.get(own_key) or found.get(key)) is not None:
                     self._ready.append((place, cached.answer_to(request)))
                 elif key in self._waiting:
                     self._waiting[key].append((place, request))
@@ -178,10 +180,16 @@ class CachedCall:
 
     def _receive(self, completion: Completion) -> None:
         key = self._keys.pop(completion.request)
+        answered = self._waiting.pop(key)
         cached = Cached.of(completion)
-        self._ready += [(place, cached.answer_to(request)) for place, request in self._waiting.pop(key)]
-        if not completion.is_overflow:  # it says nothing about the model: a longer context would have had room
-            self._recorder(folder_name(self._revision(completion.request.model))).add(key, cached)
+        self._ready += [(place, cached.answer_to(request)) for place, request in answered]
+        if completion.is_overflow:
+            return  # it says nothing about the model: a server with a longer context would answer
+        recorder = self._recorder(folder_name(self._revision(completion.request.model)))
+        if any(request.keeps == "text" for _, request in answered):
+            recorder.add(key, cached)
+        else:
+            recorder.add(answer_key(key), cached.answer_only())
 
     def _revision(self, model: str) -> str:
         if model not in self._revisions:

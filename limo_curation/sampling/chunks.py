@@ -5,6 +5,9 @@ r"""Chunks of the request cache: completions of one revision, some thousand to a
 
 A chunk is named for its bytes, so two runs can write into one folder without a lock, and a file that was damaged is
 known by its name: what it held counts as not sampled.
+
+Of an attempt that is only graded (`SampleRequest.keeps`) the text is cut down to its final answer, "\boxed{4}", and
+stands under a key of its own (`answer_key`): so it never answers a request for the text.
 """
 
 from __future__ import annotations
@@ -14,13 +17,14 @@ import hashlib
 import importlib
 import io
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from limo_curation.answers import extract_answer
 from limo_curation.errors import ConfigError
 from limo_curation.files import Files, without_credentials
 from limo_curation.sampling.protocol import Completion, FinishReason, SampleRequest
@@ -64,16 +68,35 @@ class Cached:
             completion.mean_logprob,
         )
 
+    def answer_only(self) -> Cached:
+        """Return this with no more of its text than the final answer."""
+        return replace(self, text=answer_text(self.text))
+
     def answer_to(self, request: SampleRequest) -> Completion:
-        """Return this as the completion of a request."""
+        """Return this as the completion of a request: the same one, whether it was recorded whole or not."""
         return Completion(
             request,
-            self.text,
+            answer_text(self.text) if request.keeps == "answer" else self.text,
             cast("FinishReason", self.finish_reason),
             self.num_prompt_tokens,
             self.num_completion_tokens,
             self.mean_logprob,
         )
+
+
+def answer_text(text: str) -> str:
+    """Return a short text with the same final answer, or the text itself where none is known that has it."""
+    answer = extract_answer(text)
+    boxed = "" if answer is None else rf"\boxed{{{answer}}}"
+    return boxed if extract_answer(boxed) == answer else text
+
+
+def answer_key(key: bytes) -> bytes:
+    """Return the key under which the answer alone is kept: the last bit is turned.
+
+    Both keys begin alike, so the index finds both in one place.
+    """
+    return key[:-1] + bytes([key[-1] ^ 1])
 
 
 @dataclass(frozen=True, slots=True)
