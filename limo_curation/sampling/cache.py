@@ -27,7 +27,14 @@ from typing import Final
 from limo_curation.errors import StageError
 from limo_curation.sampling.chunk_index import ChunkIndex
 from limo_curation.sampling.chunks import Cached, answer_key
-from limo_curation.sampling.protocol import Completion, Requests, Sampler, SampleRequest, as_they_finish
+from limo_curation.sampling.protocol import (
+    Completion,
+    Requests,
+    Sampler,
+    SampleRequest,
+    as_they_finish,
+    held_back_for_ever,
+)
 from limo_curation.sampling.recorder import CHUNK_ROWS, RECORD_SECONDS, Recorder
 from limo_curation.store import Store
 
@@ -128,7 +135,7 @@ class CachedCall:
                             yield self._ready.popleft()
                     elif not self._waiting:
                         if not self._is_over:
-                            raise StageError("a stage waits for a completion, but has asked for none")
+                            raise held_back_for_ever()
                         return
                     elif (completion := next(engine, None)) is not None:
                         self._receive(completion)

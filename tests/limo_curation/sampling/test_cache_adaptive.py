@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from limo_curation.errors import StageError, TransientError
 from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.sampling.cache import CachedSampler
+from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.protocol import Requests
 from limo_curation.store import Store
+from tests.chat_server import ChatServer
 from tests.counting_engine import CountingEngine, request
 
 
@@ -83,6 +85,24 @@ def climb(sampler: CachedSampler, heights: Sequence[int], *, in_order: bool = Fa
         if attempt + 1 < heights[problem]:
             to_ask.append(attempt_on(problem, attempt + 1))
     return done
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_servers_may_run_dry_and_are_asked_again(tmp_path: Path, in_order: bool) -> None:
+    heights = [1 + number % 7 for number in range(30)]
+    store = Store(str(tmp_path))
+    known = [attempt_on(problem, attempt) for problem in range(30) for attempt in (0, 2, 3, 5)]
+    with ChatServer() as server:
+        engine = EndpointSampler({"ada": [server.url]}, max_concurrency=16, timeout_seconds=10)
+        list(CachedSampler(engine, store).sample(known))
+        num_asked = len(server.bodies)
+        done = climb(CachedSampler(engine, store), heights, in_order=in_order)
+        assert {one.text for one in done} == {f"PROBLEM {problem}" for problem in range(30)}
+        assert len(done) == sum(heights)
+        missing = {
+            (problem, attempt) for problem, height in enumerate(heights) for attempt in {1, 4, 6} if attempt < height
+        }
+        assert len(server.bodies) - num_asked == len(missing)
 
 
 @settings(max_examples=60, deadline=None)
@@ -184,7 +204,7 @@ def test_failure_in_the_middle_of_a_cascade_keeps_what_was_paid_for(tmp_path: Pa
 
 def test_stage_that_waits_for_nothing_is_told_so(tmp_path: Path) -> None:
     sampler = CachedSampler(SlotEngine(), Store(str(tmp_path)))
-    with pytest.raises(StageError, match="has asked for none"):
+    with pytest.raises(StageError, match="were handed out"):
         list(sampler.stream([None, attempt_on(0, 0)]))
 
 
