@@ -45,6 +45,7 @@ from limo_curation.problem_config import (
     ScreeningConfig,
 )
 from limo_curation.publishing.hub import token_from_environment
+from limo_curation.sampling import Sampler
 from limo_curation.sampling.assembly import assemble_sampler
 from limo_curation.store import Store
 from tasks.decontamination import decontamination as decontaminate
@@ -139,13 +140,27 @@ def run_stages(config: RunConfig) -> str:
     if config.publishing.enabled and config.publishing.repo_id is not None:
         token_from_environment()  # a missing token is better found now than after the GPU hours
     store = Store(config.execution.store)
-    sampler, ledger = assemble_sampler(config, store)
     if config.demo is not None:
         write_sources(config.demo)
     run = Progress(config, num_stages=NUM_TABLES + bool(config.novelty.reference))
     get_run_logger().info("run %s, store %s", run.name, without_credentials(store.url))
+    with assemble_sampler(config, store) as (sampler, ledger):
+        make_samples(config, run, sampler)
+        if ledger is not None:
+            get_run_logger().info("tokens sampled anew: %s", f"{ledger.total_tokens:,}")
+    record = run.finish()
     on = {"execution": config.execution}
+    dataset = publish(record, config=config.publishing, **on) if config.publishing.enabled else None
+    page = report(record, **on)
+    print(f"report: {page}")  # noqa: T201  the last two lines are what a user of the script looks for
+    if dataset is not None:
+        print(f"dataset: {dataset}")  # noqa: T201
+    return run.name
 
+
+def make_samples(config: RunConfig, run: Progress, sampler: Sampler | None) -> None:
+    """Do the stages from the sources to the selected samples, and put each on record."""
+    on = {"execution": config.execution}
     problems = run.add(ingest(config=config.ingestion, **on))
     problems = run.add(screen(problems, config=config.screening, **on))
     problems = run.add(deduplicate(problems, config=config.deduplication, **on))
@@ -167,16 +182,6 @@ def run_stages(config: RunConfig) -> str:
     chains = run.add(verify(chains, config=config.verification, **on))
     chains = run.add(judge(chains, config=config.judging, **on))
     run.add(select(chains, config=config.selection, **on))
-
-    record = run.finish()
-    if ledger is not None:
-        get_run_logger().info("tokens sampled anew: %s", f"{ledger.total_tokens:,}")
-    dataset = publish(record, config=config.publishing, **on) if config.publishing.enabled else None
-    page = report(record, **on)
-    print(f"report: {page}")  # noqa: T201  the last two lines are what a user of the script looks for
-    if dataset is not None:
-        print(f"dataset: {dataset}")  # noqa: T201
-    return run.name
 
 
 if __name__ == "__main__":
