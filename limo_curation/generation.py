@@ -92,8 +92,7 @@ def ask_teacher(problems: pl.DataFrame, teacher: Solver, *, sampler: Sampler) ->
     ]
     schema = {name: CHAINS.schema[name] for name in CHAIN_COLUMNS}
     usage = Usage(num_problems=problems.height)
-    for done in completions:
-        usage.add_attempt(done)
+    usage.add_attempts(completions)
     return pl.DataFrame(rows, schema=schema, orient="row"), usage
 
 

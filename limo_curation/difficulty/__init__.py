@@ -5,15 +5,17 @@
     published      a pass rate that the source publishes takes the place of sampling
 
 A gold answer that most strong attempts contradict with one other answer is disputed (`gold_audit.py`).
-Attempts are looked at in their order, and what came after the deciding one is not counted: so neither the size of a
-round nor the batch changes a number. "LIMO" numbers are in `config.DifficultyConfig`.
+Problems are tried side by side, and of each one only those attempts are drawn that a one-by-one trial would draw: so
+neither the order in which they finish nor how many are under way changes a number. "LIMO" numbers are in
+`config.DifficultyConfig`.
 
 In the order in which to read them:
 
-    rating.py    the stage
-    cascade.py   draws the attempts, solver by solver
-    tallies.py   what the attempts on a problem have shown
-    band.py      the rules by which a problem is dropped
+    rating.py         the stage
+    cascade.py        solver by solver
+    interleaving.py   one solver's attempts at many problems, drawn and graded side by side
+    tallies.py        what the attempts on a problem have shown
+    band.py           the rules by which a problem is dropped
 """
 
 from limo_curation.difficulty.band import DROP_REASONS

@@ -1,111 +1,63 @@
-"""Draw attempts of the problems that are still open, solver by solver."""
+"""The cascade: each solver tries the problems that are still open, the cheapest one first.
+
+Solvers follow each other (a fleet may serve one model at a time); within one of them all problems are under way side by
+side (`interleaving.py`). A weak solver has one attempt of a problem under way: its next one counts only if that failed.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-from limo_curation.answers import Verdict, compare_many, extract_answer
-from limo_curation.answers.policy import AnswerPolicy
 from limo_curation.config import DifficultyConfig
-from limo_curation.difficulty.tallies import GradedAttempt, Tally
+from limo_curation.difficulty.interleaving import Interleaving
+from limo_curation.difficulty.tallies import Tally
 from limo_curation.engine_config import Solver
-from limo_curation.sampling import Completion, Sampler
-from limo_curation.sampling.protocol import request_for, solver_name
+from limo_curation.sampling import Sampler
+from limo_curation.sampling.protocol import solver_name
 from limo_curation.sampling.usage import Usage
 
 logger = logging.getLogger(__name__)
 
 
 def try_weak(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyConfig, sampler: Sampler) -> Usage:
-    """Let one weak solver try the problems that none has solved, up to its number of attempts; return the cost."""
+    """Let one weak solver try the problems that none has solved, each until its first success.
+
+    Args:
+        tallies: the problems; the attempts are added to them.
+        solver: one of `config.weak`.
+        config: the policy of comparisons, and whether a cut off attempt is drawn once more.
+        sampler: the engine.
+
+    Returns:
+        What it cost.
+
+    Raises:
+        TransientError, BudgetError: from the sampler; the tallies are left as they were.
+    """
     waiting = [tally for tally in tallies if not tally.is_solved_by_weak]
     usage = Usage(num_problems=len(waiting))
-    for attempt in range(solver.num_attempts):
-        for tally, graded in draw(waiting, solver, [attempt], config=config, sampler=sampler):
-            tally.weak_attempts.append(graded)
-            usage.add_attempt(graded)
-        waiting = [tally for tally in waiting if not tally.is_solved_by_weak]
-        logger.info("%s, attempt %d: %d problems are still open", solver_name(solver), attempt + 1, len(waiting))
+    for tally, attempts in Interleaving(waiting, solver, num_needed=1, max_at_once=1, config=config).run(sampler):
+        tally.weak_attempts += attempts
+        usage.add_attempts(attempts)
+    num_solved = sum(tally.is_solved_by_weak for tally in waiting)
+    logger.info("%s solves %d of %d problems", solver_name(solver), num_solved, len(waiting))
     return usage
 
 
 def try_strong(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyConfig, sampler: Sampler) -> Usage:
-    """Let the strong solver try what is left, in rounds, until a problem leaves the band; return the cost."""
+    """Let the strong solver try the problems that no weak one has solved, each until it leaves the band.
+
+    Arguments, result and errors as for `try_weak`.
+    """
     waiting = [tally for tally in tallies if not tally.is_solved_by_weak]
     usage = Usage(num_problems=len(waiting))
-    for first in range(0, solver.num_attempts, config.attempts_per_round):
-        attempts = range(first, min(first + config.attempts_per_round, solver.num_attempts))
-        for tally, graded in draw(waiting, solver, attempts, config=config, sampler=sampler):
-            if tally.strong_num_solved <= config.max_solved:  # else an earlier attempt has decided it
-                tally.strong_attempts.append(graded)
-                usage.add_attempt(graded)
-        waiting = [tally for tally in waiting if tally.strong_num_solved <= config.max_solved]
-        logger.info("%s, attempt %d: %d problems are still open", solver_name(solver), attempts[-1] + 1, len(waiting))
-    return usage
-
-
-def draw(
-    tallies: Sequence[Tally], solver: Solver, attempts: Iterable[int], *, config: DifficultyConfig, sampler: Sampler
-) -> list[tuple[Tally, GradedAttempt]]:
-    """Sample and grade attempts of problems: all attempts of the first, then all of the second, and so on.
-
-    With `truncated_retry_factor`, an attempt that is cut off is drawn once more with so many times the limit.
-    """
-    asked = [(tally, attempt) for tally in tallies for attempt in attempts]
-    requests = [
-        request_for(
-            solver,
-            problem_id=tally.problem_id,
-            question=tally.question,
-            attempt=attempt,
-            with_logprobs=config.demand is not None,
-        )
-        for tally, attempt in asked
-    ]
-    completions = list(sampler.sample(requests))
-    if config.truncated_retry_factor is not None:
-        cut_off = [place for place, completion in enumerate(completions) if completion.is_truncated]
-        max_tokens = config.truncated_retry_factor * solver.max_tokens
-        longer = [replace(requests[place], max_tokens=max_tokens) for place in cut_off]
-        for place, again in zip(cut_off, list(sampler.sample(longer)), strict=True):
-            completions[place] = with_cost_of(again, completions[place])
-    graded = grade([tally for tally, _ in asked], completions, policy=config.policy)
-    return [
-        (
-            tally,
-            GradedAttempt(
-                solver=solver_name(solver),
-                number=attempt,
-                answer=answer,
-                verdict=verdict,
-                num_prompt_tokens=completion.num_prompt_tokens,
-                num_completion_tokens=completion.num_completion_tokens,
-                is_truncated=completion.is_truncated,
-                mean_logprob=completion.mean_logprob,
-            ),
-        )
-        for (tally, attempt), completion, (verdict, answer) in zip(asked, completions, graded, strict=True)
-    ]
-
-
-def with_cost_of(completion: Completion, earlier: Completion) -> Completion:
-    """Return a completion that took a second try, with the tokens of both: both were paid for."""
-    return replace(
-        completion,
-        num_prompt_tokens=completion.num_prompt_tokens + earlier.num_prompt_tokens,
-        num_completion_tokens=completion.num_completion_tokens + earlier.num_completion_tokens,
+    drawn = Interleaving(
+        waiting, solver, num_needed=config.max_solved + 1, max_at_once=config.attempts_per_round, config=config
     )
-
-
-def grade(
-    tallies: Sequence[Tally], completions: Sequence[Completion], *, policy: AnswerPolicy
-) -> list[tuple[Verdict, str | None]]:
-    """Return each attempt's verdict and answer; one that was cut off has failed, whatever stands in it."""
-    answers = [None if completion.is_truncated else extract_answer(completion.text) for completion in completions]
-    pairs = [(answer, tally.gold) for answer, tally in zip(answers, tallies, strict=True)]
-    distinct = list(dict.fromkeys(pair for pair in pairs if pair[0] is not None))
-    predicted, golds = [one for one, _ in distinct], [two for _, two in distinct]
-    verdicts = dict(zip(distinct, compare_many(predicted, golds, policy=policy), strict=True))
-    return [(verdicts.get(pair, Verdict.DIFFERENT), pair[0]) for pair in pairs]
+    for tally, attempts in drawn.run(sampler):
+        tally.strong_attempts += attempts
+        usage.add_attempts(attempts)
+    num_left = sum(tally.strong_num_solved <= config.max_solved for tally in waiting)
+    logger.info("%s leaves %d of %d problems within the band or below", solver_name(solver), num_left, len(waiting))
+    return usage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -38,12 +38,13 @@ class Usage:
     num_truncated: int = 0
     """Attempts that the token limit cut off."""
 
-    def add_attempt(self, attempt: Priced) -> None:
-        """Count one attempt."""
-        self.num_attempts += 1
-        self.num_prompt_tokens += attempt.num_prompt_tokens
-        self.num_completion_tokens += attempt.num_completion_tokens
-        self.num_truncated += attempt.is_truncated
+    def add_attempts(self, attempts: Iterable[Priced]) -> None:
+        """Count attempts at one problem or many."""
+        for attempt in attempts:
+            self.num_attempts += 1
+            self.num_prompt_tokens += attempt.num_prompt_tokens
+            self.num_completion_tokens += attempt.num_completion_tokens
+            self.num_truncated += attempt.is_truncated
 
 
 def usage_metrics(usages: Mapping[str, Usage]) -> dict[str, float]:
