@@ -24,6 +24,7 @@ FLOOR_MODULES: Final = (
     "engine_config",
     "errors",
     "files",
+    "judge_config",
     "judging_config",
     "ledger",
     "parts",
