@@ -141,6 +141,8 @@ RATED: Final = CLASSIFIED.extend(
     strong_num_solved=Column(pl.Int64, "strong attempts that reach the gold answer"),
     strong_num_undecided=Column(pl.Int64, "strong attempts whose answer could not be compared"),
     strong_num_truncated=Column(pl.Int64, "strong attempts cut off by the token limit"),
+    drawn=Column(pl.String, "random or predicted, where problems are rated on demand; else null"),
+    predicted_chance=Column(pl.Float64, "chance to be kept that it was picked by; null where none was predicted"),
 )
 
 CHAINS: Final = RATED.extend(

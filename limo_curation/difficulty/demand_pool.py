@@ -103,6 +103,11 @@ class DemandPool:
         self._rated = np.empty(0, dtype=np.int64)
         self._strong_tokens = np.zeros(NUM_OUTCOMES)
 
+    def num_missing(self) -> npt.NDArray[np.int64]:
+        """Return (domains,) how many problems of each are still to be kept; 0 where none is left to look at."""
+        left = np.bincount(self.features.groups[self.standing != DONE, DOMAIN], minlength=self.num_groups[DOMAIN])
+        return np.where(left > 0, np.maximum(self.config.problems_per_domain - self.num_kept, 0), 0)
+
     # -- a round -----------------------------------------------------------------------------------------------------
 
     def begin_round(self) -> list[DomainShare]:
@@ -110,9 +115,8 @@ class DemandPool:
 
         A domain is open until enough of its problems are kept, or all of them are done. No domain is: the end.
         """
-        missing = {domain: self._num_missing(domain) for domain in range(self.num_groups[DOMAIN])}
-        is_left = np.bincount(self.features.groups[self.standing != DONE, DOMAIN], minlength=self.num_groups[DOMAIN])
-        open_domains = [domain for domain, number in missing.items() if number > 0 and is_left[domain]]
+        missing = self.num_missing()
+        open_domains = np.flatnonzero(missing).tolist()
         shares: list[DomainShare] = []
         for domain in open_domains:
             size = self.config.round_problems // len(open_domains)
@@ -123,7 +127,7 @@ class DemandPool:
                 num_random = math.ceil(size * self.config.random_share)
             size = max(size, MIN_SHARE)
             self._draw(domain, max(num_random, 1))
-            shares.append(DomainShare(domain, missing[domain], size - num_random))
+            shares.append(DomainShare(domain, int(missing[domain]), size - num_random))
         return shares
 
     def candidates(self, shares: Sequence[DomainShare]) -> Rows:
@@ -241,9 +245,6 @@ class DemandPool:
 
     def _outcomes_rated(self) -> npt.NDArray[np.int64]:
         return np.bincount(self._outcome[self._rated], minlength=NUM_OUTCOMES)
-
-    def _num_missing(self, domain: int) -> int:
-        return self.config.problems_per_domain - int(self.num_kept[domain])
 
     def _draw(self, domain: int, number: int) -> None:
         first = self._num_drawn[domain]
