@@ -43,9 +43,11 @@ from limo_curation.sampling.chunks import (
     write_file,
 )
 
-SMALL_BYTES: Final = 2**20  # ours, as the three below
+SMALL_BYTES: Final = 2**20  # ours, as the four below
 MAX_SMALL_CHUNKS: Final = 32
 MAX_OWN_RUNS: Final = 32
+MAX_LISTINGS: Final = 4
+"""How often a folder is listed for keys whose chunks go away while they are looked for: others join them."""
 MAX_JOINED_KEYS: Final = 2**24
 """No file of more keys is written anew: joining takes some 40 bytes of memory a key."""
 INDEX_SUFFIX: Final = ".index"
@@ -102,13 +104,20 @@ class ChunkIndex:
         with self._lock:
             known = list(self._runs)
         found, is_stale = self._read(keys, known)
-        missing = [key for key in keys if key not in found]
-        if missing and (is_stale or time.monotonic() - self._listed_at >= max_age_seconds):
+        if not is_stale and time.monotonic() - self._listed_at < max_age_seconds:
+            return found
+        for _ in range(MAX_LISTINGS):
+            missing = [key for key in keys if key not in found]
+            if not missing:
+                break
             with self._lock:
-                self._refresh()
+                has_moved = self._refresh()
                 self._tidy()
                 known = list(self._runs)  # another thread may have joined chunks that were known before
-            found |= self._read(missing, known)[0]
+            more, is_stale = self._read(missing, known)
+            found |= more
+            if not (has_moved or is_stale):
+                break
         return found
 
     def record(self, frame: pl.DataFrame) -> None:
@@ -140,8 +149,12 @@ class ChunkIndex:
                 found |= read
         return found, is_stale
 
-    def _refresh(self) -> None:
-        """Take notice of what others wrote."""
+    def _refresh(self) -> bool:
+        """Take notice of what others wrote, and forget chunks that they joined.
+
+        Returns:
+            Whether chunks went away meanwhile: those that took their place may not have been listed.
+        """
         self._listed_at = time.monotonic()
         known_files = {run.file for run in self._runs}
         new = [
@@ -151,13 +164,18 @@ class ChunkIndex:
             if (run := read_run(self.files, f"{self.folder}/index", name)) is not None
         ]
         known_chunks = {chunk for run in [*self._runs, *new] for chunk in run.chunks}
-        for name in self.files.list(self.folder):
-            if not name.endswith(SUFFIX) or name in known_chunks:
-                continue
+        listed = {name for name in self.files.list(self.folder) if name.endswith(SUFFIX)}
+        has_moved = False
+        for name in sorted(listed - known_chunks):
             read = read_prefixes(self.files, self.folder, name)
-            if read is not None:
+            if read is None:
+                has_moved = True
+            else:
                 new.append(run_of(Written(name, read[1], read[0])))
+        gone = [run for run in self._runs if run.file is None and run.chunks[0] not in listed]
+        self._forget(gone)
         self._runs += new
+        return has_moved or bool(gone)
 
     def _know(self, written: Written) -> None:
         if not any(written.name in run.chunks for run in self._runs):

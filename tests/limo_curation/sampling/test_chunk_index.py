@@ -69,6 +69,31 @@ def test_chunks_that_another_run_joined_are_found_under_their_new_name(files: Fi
     assert len(names(files)) == 2
 
 
+class MovingFiles(Files):
+    """Another run joins the chunks each time that this one has listed them, some times."""
+
+    def __init__(self, url: str, *, num_times: int) -> None:
+        super().__init__(url)
+        self.num_times = num_times
+        self.other = ChunkIndex(Files(url), FOLDER)
+
+    def list(self, path: str) -> list[str]:
+        listed = super().list(path)
+        if path == FOLDER and self.num_times:
+            self.num_times -= 1
+            for number in range(chunk_index.MAX_SMALL_CHUNKS):
+                record(self.other, 1_000 * (self.num_times + 1) + number)
+        return listed
+
+
+def test_chunks_that_are_joined_again_and_again_while_they_are_looked_for_are_found(files: Files) -> None:
+    record(ChunkIndex(files, FOLDER), 1)
+    moving = MovingFiles(files.root, num_times=3)
+    assert found(moving.other, 1) == [1]
+    assert found(ChunkIndex(moving, FOLDER), 1) == [1]
+    assert moving.num_times == 0
+
+
 def test_runs_that_join_the_same_chunks_write_the_same_file(files: Files, tmp_path: Path) -> None:
     other_files = Files(str(tmp_path / "other"))
     index, other = ChunkIndex(files, FOLDER), ChunkIndex(other_files, FOLDER)
