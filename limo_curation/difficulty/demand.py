@@ -23,6 +23,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars.selectors as cs
 import polars_hash as plh
 
 from limo_curation.config import DemandConfig, DifficultyConfig
@@ -36,7 +37,7 @@ from limo_curation.difficulty.demand_result import (
     outcomes_of,
     write_parts,
 )
-from limo_curation.difficulty.demand_rounds import show_to_strong, show_to_weak, tallies_of
+from limo_curation.difficulty.demand_rounds import COST, show_to_strong, show_to_weak, tallies_of
 from limo_curation.difficulty.prediction import BAND, Features
 from limo_curation.difficulty.tallies import add_counts
 from limo_curation.engine_config import Solver
@@ -128,7 +129,7 @@ def sample_rounds(
         pool.add_strong(
             rated["row"].to_numpy(),
             outcomes=rated["outcome"].to_numpy(),
-            num_tokens=rated["strong_num_completion_tokens"].to_numpy(),
+            num_tokens=rated[f"{COST}strong_num_completion_tokens"].to_numpy(),
         )
         rounds.append((seen, rated))
         num_kept = int((rated["outcome"] == BAND).sum())
@@ -142,8 +143,8 @@ def total_costs(frames: Sequence[pl.DataFrame], *, num_weak: int) -> StageMetric
     solvers = [*(f"weak_{place}" for place in range(1, num_weak + 1)), "strong"]
     costs = usage_metrics({solver: Usage() for solver in solvers})
     for frame in frames:
-        for name in costs.keys() & set(frame.columns):
-            costs[name] += float(frame[name].to_numpy().sum())
+        for column in frame.select(cs.starts_with(COST)).iter_columns():
+            costs[column.name.removeprefix(COST)] += float(column.to_numpy().sum())
     costs["num_sampled_tokens"] = sum(costs[f"{solver}_num_completion_tokens"] for solver in solvers)
     return costs
 

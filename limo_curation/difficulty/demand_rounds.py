@@ -44,6 +44,8 @@ STRONG_COLUMNS: Final = {
 """`drop_reason` is null for a problem that is kept."""
 OUTCOMES: Final = {None: BAND, "solved_too_often": ABOVE}
 """Of drop reasons; a problem that any other one drops ended below the band."""
+COST: Final = "cost of "
+"""What the names of cost columns begin with, since RATED counts attempts too."""
 TEXTS: Final = ("question", "answer", "source_solution")
 
 
@@ -115,7 +117,7 @@ def show_to_strong(
 
 
 def cost_columns(solver: str, attempts: Sequence[Sequence[GradedAttempt]]) -> pl.DataFrame:
-    """Return what each problem's attempts by one solver cost, in columns named as the stage's metrics."""
+    """Return what each problem's attempts by one solver cost, in columns named as the stage's metrics behind COST."""
     costs: list[dict[str, float]] = []
     for of_problem in attempts:
         usage = Usage(num_problems=int(bool(of_problem)))
@@ -125,9 +127,9 @@ def cost_columns(solver: str, attempts: Sequence[Sequence[GradedAttempt]]) -> pl
 
 
 def cost_metrics(solver: str, usage: Usage) -> dict[str, float]:
-    """Return the metrics of one solver; the total of all solvers is made at the end."""
+    """Return the metrics of one solver behind COST; the total of all solvers is made at the end."""
     metrics = usage_metrics({solver: usage})
-    return {name: number for name, number in metrics.items() if name.startswith(solver)}
+    return {f"{COST}{name}": number for name, number in metrics.items() if name.startswith(solver)}
 
 
 # -- problems ----------------------------------------------------------------------------------------------------------
