@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from limo_curation.provenance import library_versions, source_digest
 from limo_curation.stage import NO_METRICS, StagePlan, StageWriter, TableStage, check_promises, main_id
 from limo_curation.store import STORE_FORMAT, Artifact, Manifest, PartRecord
 from limo_curation.tables import DROPPED, Table
+from limo_curation.threads import thread_pool
 
 
 def run_stage(plan: StagePlan, *, num_workers: int = 1, **resources: Any) -> Artifact:
@@ -42,7 +43,7 @@ def run_stage(plan: StagePlan, *, num_workers: int = 1, **resources: Any) -> Art
     missing = missing_parts(plan)
     progress = Progress(plan.stage.name)
     progress.start(sum(part.rows for part in missing))
-    with ThreadPoolExecutor(num_workers) as pool:
+    with thread_pool(num_workers) as pool:
         rows_of = {
             # each part in a copy of the caller's context, so that its log lines find the run they belong to
             pool.submit(copy_context().run, partial(run_part, plan, part.start, part.stop, **resources)): part.rows

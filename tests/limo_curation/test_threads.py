@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 
 import pytest
 
-from limo_curation.threads import run_all
+from limo_curation.threads import run_all, thread_pool
 
 RUN: ContextVar[str] = ContextVar("run", default="none")
 
@@ -43,3 +44,28 @@ def test_error_ends_the_work() -> None:
     with pytest.raises(ValueError, match="item 0 is bad"):
         run_all(work, range(1_000), num_threads=1)
     assert len(begun) < 1_000
+
+
+def test_interrupt_waits_for_nothing_and_begins_nothing() -> None:
+    let_go, begun = threading.Event(), threading.Event()
+    others: list[int] = []
+
+    def work(item: int) -> None:
+        if item:
+            others.append(item)
+        begun.set()
+        let_go.wait(30)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_when(begun, work)
+    assert not let_go.is_set()
+    let_go.set()
+    assert not others
+
+
+def interrupt_when(begun: threading.Event, work: Callable[[int], None]) -> None:
+    with thread_pool(1) as pool:
+        for item in range(3):
+            pool.submit(work, item)
+        assert begun.wait(30)
+        raise KeyboardInterrupt
