@@ -14,6 +14,7 @@ request would be refused: that is an error of the run file.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -75,7 +76,7 @@ def completion_from(request: SampleRequest, data: bytes) -> Completion | Failure
         text, finish_reason = choice["message"]["content"], choice["finish_reason"]
         num_prompt_tokens, num_tokens = count_of(usage["prompt_tokens"]), count_of(usage["completion_tokens"])
         mean_logprob = mean_logprob_of(choice) if request.with_logprobs else None
-    except (ValueError, LookupError, TypeError, RecursionError) as error:  # the last: too deep a nesting
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:  # the last: too deep a nesting
         return Failure(f"an unreadable reply ({type(error).__name__})")
     if not isinstance(text, str | None) or not isinstance(finish_reason, str) or finish_reason in BROKEN_OFF:
         return Failure("a reply that was broken off")
@@ -142,11 +143,12 @@ def count_of(value: Any) -> int:
 
 
 def mean_logprob_of(choice: Any) -> float | None:
-    """Return the mean log-probability of a choice's tokens; None where the server tells none."""
+    """Return the mean log-probability of a choice's tokens; None where the server tells none that is a number."""
     logprobs = choice.get("logprobs")
     listed = cast("list[Any]", logprobs["content"] or []) if logprobs else []
     values = [float(token["logprob"]) for token in listed]
-    return sum(values) / len(values) if values else None
+    mean = sum(values) / len(values) if values else math.nan
+    return mean if math.isfinite(mean) else None
 
 
 def seconds_of(retry_after: str, *, now: float) -> float | None:

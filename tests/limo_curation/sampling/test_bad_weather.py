@@ -17,8 +17,11 @@ import pytest
 
 from limo_curation.errors import ConfigError, TransientError
 from limo_curation.sampling import SampleRequest
+from limo_curation.sampling.cache import CachedSampler
 from limo_curation.sampling.endpoint import WINDOW_PER_SLOT, EndpointSampler
+from limo_curation.store import Store
 from tests.chat_server import ChatServer, Reply, chat
+from tests.climbing import climb
 from tests.counting_engine import request
 
 ROOT = Path(__file__).parents[3]
@@ -241,6 +244,31 @@ def test_question_that_overflows_the_context_counts_as_cut_off_and_the_others_go
     assert [one.is_overflow for one in done] == [True, True, False, False]
     assert done[0].finish_reason == "length"
     assert len([record for record in caplog.records if "no room" in record.message]) == 1
+
+
+# -- all of it at once -------------------------------------------------------------------------------------------------
+
+
+def test_cascade_through_the_cache_gets_every_attempt_on_a_day_when_all_goes_wrong(
+    server: ChatServer, tmp_path: Path
+) -> None:
+    heights = [1 + number % 9 for number in range(60)]
+    server.replies = [
+        *[Reply(429, headers={"Retry-After": "0"})] * 20,
+        *[Reply(500), Reply(200, b'{"choices": ['), Reply(0), Reply(200, {"choices": []}), Reply(503)] * 4,
+        *[Reply(200, b"<html>busy</html>"), Reply(502), Reply(200, {"error": "busy"}), Reply(0)] * 3,
+    ]
+    process, port = own_process()
+    engine = sampler_of(server.url, f"http://127.0.0.1:{port}/v1", max_concurrency=16)
+    killing = threading.Timer(0.3, kill, [process])
+    killing.start()
+    done = climb(CachedSampler(engine, Store(str(tmp_path)), chunk_size=10), heights)
+    killing.join()
+    wanted = {(problem, attempt) for problem, height in enumerate(heights) for attempt in range(height)}
+    assert sorted(wanted) == sorted((int(one.text.split()[1]), one.request.attempt) for one in done)
+    num_asked = len(server.bodies)
+    assert len(climb(CachedSampler(engine, Store(str(tmp_path))), heights)) == len(wanted)
+    assert len(server.bodies) == num_asked  # nothing was paid for twice
 
 
 # -- callers that leave ------------------------------------------------------------------------------------------------

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -18,7 +17,8 @@ from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.protocol import Requests
 from limo_curation.store import Store
 from tests.chat_server import ChatServer
-from tests.counting_engine import CountingEngine, request
+from tests.climbing import attempt_on, climb
+from tests.counting_engine import CountingEngine
 
 
 class SlotEngine(CountingEngine):
@@ -62,29 +62,6 @@ class CountingStore(Store):
     def list(self, path: str) -> list[str]:
         self.num_listings += 1
         return super().list(path)
-
-
-def attempt_on(problem: int, attempt: int) -> SampleRequest:
-    return request(f"problem {problem}", seed=100 * problem + attempt, attempt=attempt)
-
-
-def climb(sampler: CachedSampler, heights: Sequence[int], *, in_order: bool = False) -> list[Completion]:
-    """Make so many attempts on each problem, each after the one before it was seen."""
-    to_ask = deque(attempt_on(problem, 0) for problem, height in enumerate(heights) if height)
-    num_left = sum(heights)
-
-    def requests() -> Iterator[SampleRequest | None]:
-        while num_left:
-            yield to_ask.popleft() if to_ask else None
-
-    done: list[Completion] = []
-    for completion in sampler.sample(requests()) if in_order else sampler.stream(requests()):
-        done.append(completion)
-        num_left -= 1
-        problem, attempt = int(completion.request.question.split()[1]), completion.request.attempt
-        if attempt + 1 < heights[problem]:
-            to_ask.append(attempt_on(problem, attempt + 1))
-    return done
 
 
 @pytest.mark.parametrize("in_order", [True, False])

@@ -147,7 +147,18 @@ def test_other_refusals_say_what_to_mend(status: int, advice: str) -> None:
         refused(ASKED, status, "no such field", url="http://host/v1")
 
 
-@pytest.mark.parametrize("logprobs", [[1], {"content": [1]}, {"content": [{"logprob": "x"}]}, {"x": 1}, "x", 1])
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "-1e400"])
+def test_log_probability_that_is_no_number_is_none(value: str) -> None:
+    data = json.dumps(chat("4", logprobs={"content": [{"logprob": "VALUE"}]})).replace('"VALUE"', value).encode()
+    done = completion_from(replace(ASKED, with_logprobs=True), data)
+    assert isinstance(done, Completion)
+    assert done.mean_logprob is None
+
+
+@pytest.mark.parametrize(
+    "logprobs",
+    [[1], {"content": [1]}, {"content": [{"logprob": "x"}]}, {"content": [{"logprob": 10**400}]}, {"x": 1}, "x", 1],
+)
 def test_log_probabilities_in_another_shape_are_a_failure(logprobs: Any) -> None:
     data = json.dumps(chat("4", logprobs=logprobs)).encode()
     assert isinstance(completion_from(replace(ASKED, with_logprobs=True), data), Failure)
