@@ -1,4 +1,4 @@
-"""Difficulty: who is dropped and why, and that neither rounds nor early stopping change anything."""
+"""Difficulty: who is dropped and why, and that neither early stopping nor any order of completions changes anything."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ from limo_curation.errors import BudgetError
 from limo_curation.ledger import StageResult
 from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.sampling.budget import MeteredSampler
+from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.usage import Usage
 from limo_curation.tables import CLASSIFIED, DROPPED, RATED
+from tests.any_order_engine import AnyOrderEngine
+from tests.chat_server import ChatServer, Reply, chat
 from tests.rows import rows_of
 
 GOLD = "7"
@@ -332,14 +335,28 @@ bands = st.integers(0, 6).flatmap(lambda low: st.tuples(st.just(low), st.integer
 
 @settings(max_examples=60, deadline=None)
 @given(
-    scripts=st.lists(st.tuples(weak_scripts, strong_scripts), min_size=1, max_size=6),
+    scripts=st.lists(st.tuples(weak_scripts, strong_scripts), min_size=1, max_size=12),
     band=bands,
     disputed_share=st.sampled_from([0.51, 5 / 8, 0.6, 1.0]),
     attempts_per_round=st.integers(1, 9),
+    num_slots=st.integers(1, 40),
+    seed=st.integers(0, 2**32),
 )
-@example(scripts=[("-----", "aaaaa+++"), ("-----", "+++aaaaa")], band=(1, 2), disputed_share=0.6, attempts_per_round=3)
+@example(
+    scripts=[("-----", "aaaaa+++"), ("-----", "+++aaaaa")],
+    band=(1, 2),
+    disputed_share=0.6,
+    attempts_per_round=3,
+    num_slots=2,
+    seed=0,
+)
 def test_early_stopping_keeps_exactly_what_full_sampling_keeps(
-    scripts: list[tuple[str, str]], band: tuple[int, int], disputed_share: float, attempts_per_round: int
+    scripts: list[tuple[str, str]],
+    band: tuple[int, int],
+    disputed_share: float,
+    attempts_per_round: int,
+    num_slots: int,
+    seed: int,
 ) -> None:
     named = {f"p{index}": pair for index, pair in enumerate(scripts)}
     asked: Scripts = {
@@ -348,8 +365,10 @@ def test_early_stopping_keeps_exactly_what_full_sampling_keeps(
         "strong": {name: strong for name, (_, strong) in named.items()},
     }
     bounds = {"min_solved": band[0], "max_solved": band[1], "disputed_share": disputed_share}
-    result, sampler = rate(asked, attempts_per_round=attempts_per_round, **bounds)
-    config = DifficultyConfig(strong=STRONG, **bounds)
+    config = DifficultyConfig(weak=(WEAK, OTHER_WEAK), strong=STRONG, attempts_per_round=attempts_per_round, **bounds)
+    scripted = ScriptedSampler(asked)
+    engine = AnyOrderEngine(lambda one: next(scripted.sample([one])), num_slots=num_slots, seed=seed)
+    result = rate_problems(problems_named(*named), config=config, sampler=engine)
     expected = {name: expected_reason(weak, strong, config) for name, (weak, strong) in named.items()}
     assert reasons(result) == {name: reason for name, reason in expected.items() if reason is not None}
     assert result.kept["problem_id"].to_list() == [name for name, reason in expected.items() if reason is None]
@@ -358,11 +377,37 @@ def test_early_stopping_keeps_exactly_what_full_sampling_keeps(
         assert (kept["weak_num_attempts"], kept["weak_num_undecided"]) == (5, weak.count("?"))
         counts = [kept[f"strong_num_{name}"] for name in ("attempts", "solved", "undecided", "truncated")]
         assert counts == [8, strong.count("+"), strong.count("?"), strong.count("c")]
-    in_one_round, _ = rate(asked, attempts_per_round=8, **bounds)
-    assert result.kept.equals(in_one_round.kept)
-    assert result.dropped.equals(in_one_round.dropped)
-    assert len(sampler.asked) == len(set(sampler.asked))  # no attempt is drawn twice
+    one_by_one, sampler = rate(asked, attempts_per_round=1, **bounds)
+    assert result.kept.equals(one_by_one.kept)
+    assert result.dropped.equals(one_by_one.dropped)
+    assert result.metrics == one_by_one.metrics
+    assert sorted(scripted.asked) == sorted(set(sampler.asked))  # no attempt is drawn twice, or without need
     assert set(reasons(result).values()) <= set(DROP_REASONS)
+
+
+def test_result_over_http_is_the_one_in_this_process() -> None:
+    signs = "+-----ab?c"
+
+    class Solving(ChatServer):
+        def reply_to(self, body: dict[str, Any]) -> Reply:
+            sign = signs[body["seed"] % len(signs)]
+            return Reply(200, chat(WRITTEN[sign], finish_reason="length" if sign == "c" else "stop", num_tokens=5))
+
+    def complete(request: SampleRequest) -> Completion:
+        sign = signs[request.seed % len(signs)]
+        return Completion(request, WRITTEN[sign], "length" if sign == "c" else "stop", 11, 5)
+
+    problems = problems_named(*(f"p{number}" for number in range(40)))
+    config = DifficultyConfig(weak=(WEAK,), strong=STRONG)
+    with Solving() as server:
+        urls = {model: [server.url] for model in ("weak", "strong")}
+        endpoint = EndpointSampler(urls, max_concurrency=16, timeout_seconds=30)
+        over_http = rate_problems(problems, config=config, sampler=endpoint)
+    here = rate_problems(problems, config=config, sampler=AnyOrderEngine(complete, num_slots=5))
+    assert over_http.kept.equals(here.kept)
+    assert over_http.dropped.equals(here.dropped)
+    assert over_http.metrics == here.metrics
+    assert here.kept.height not in {0, 40}
 
 
 def test_result_does_not_depend_on_the_order_of_the_problems() -> None:
