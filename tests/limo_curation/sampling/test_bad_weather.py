@@ -254,9 +254,9 @@ def test_cascade_through_the_cache_gets_every_attempt_on_a_day_when_all_goes_wro
 ) -> None:
     heights = [1 + number % 9 for number in range(60)]
     server.replies = [
-        *[Reply(429, headers={"Retry-After": "0"})] * 20,
-        *[Reply(500), Reply(200, b'{"choices": ['), Reply(0), Reply(200, {"choices": []}), Reply(503)] * 4,
-        *[Reply(200, b"<html>busy</html>"), Reply(502), Reply(200, {"error": "busy"}), Reply(0)] * 3,
+        *[Reply(429, headers={"Retry-After": "0"})] * 10,
+        *[Reply(500), Reply(200, b'{"choices": ['), Reply(0), Reply(200, {"choices": []}), Reply(503)] * 2,
+        *[Reply(200, b"<html>busy</html>"), Reply(502), Reply(200, {"error": "busy"}), Reply(0)] * 2,
     ]
     process, port = own_process()
     engine = sampler_of(server.url, f"http://127.0.0.1:{port}/v1", max_concurrency=16)
