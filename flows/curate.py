@@ -144,7 +144,7 @@ def run_stages(config: RunConfig) -> str:
         write_sources(config.demo)
     run = Progress(config, num_stages=NUM_TABLES + bool(config.novelty.reference))
     get_run_logger().info("run %s, store %s", run.name, without_credentials(store.url))
-    with assemble_sampler(config, store) as (sampler, ledger):
+    with assemble_sampler(config, store, run=run.name) as (sampler, ledger):
         make_samples(config, run, sampler)
         if ledger is not None:
             get_run_logger().info("tokens sampled anew: %s", f"{ledger.total_tokens:,}")

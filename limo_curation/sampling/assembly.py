@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from limo_curation.config import RunConfig
-from limo_curation.run_record import run_name
+from limo_curation.engine_config import EngineConfig
 from limo_curation.sampling.budget import MeteredSampler
 from limo_curation.sampling.cache import CachedSampler
 from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.protocol import Sampler
 from limo_curation.sampling.recorded import RecordedSampler
+from limo_curation.sampling.spending import SpendingRecord
 from limo_curation.sampling.transformers_engine import TransformersSampler
 from limo_curation.sampling.vllm_fleet import VllmFleet
 from limo_curation.store import Store
@@ -20,11 +21,16 @@ from limo_curation.store import Store
 
 @contextmanager
 def assemble_sampler(
-    config: RunConfig, store: Store
+    config: RunConfig, store: Store, *, run: str
 ) -> Generator[tuple[CachedSampler, MeteredSampler] | tuple[None, None]]:
     """Give the sampler of a run and the ledger inside it; None twice for a run that samples nothing.
 
     Servers that the run starts itself are gone at the end of the block, however it ends.
+
+    Args:
+        config: the run's sections.
+        store: where the request cache is, and the account of what the run has spent.
+        run: the run's name, by which all its processes share one budget.
     """
     samples = (
         config.generation.teachers,
@@ -34,20 +40,25 @@ def assemble_sampler(
     if not any(samples):
         yield None, None
         return
-    with engine_of(config) as engine:
-        metered = MeteredSampler(engine, max_total_tokens=config.engine.max_total_tokens)
+    with engine_of(config.engine, log_folder=Path(config.execution.output) / run / "logs") as engine:
+        metered = MeteredSampler(
+            engine,
+            max_total_tokens=config.engine.max_total_tokens,
+            max_gpu_hours=config.engine.max_gpu_hours,
+            num_gpus=(lambda: engine.num_gpus) if isinstance(engine, VllmFleet) else config.engine.num_gpus or 0,
+            record=SpendingRecord(store, run),
+        )
         yield CachedSampler(metered, store), metered
 
 
 @contextmanager
-def engine_of(config: RunConfig) -> Generator[Sampler]:
-    """Give the engine that a run file names."""
-    engine = config.engine
+def engine_of(engine: EngineConfig, *, log_folder: Path) -> Generator[Sampler]:
+    """Give the engine that a run file names; servers that it starts write below the log folder."""
     if engine.kind == "vllm":
         with VllmFleet(
             engine.vllm,
             models_at_once=engine.models_at_once,
-            log_folder=Path(config.execution.output) / run_name(config) / "logs",
+            log_folder=log_folder,
             max_concurrency=engine.max_concurrency,
             timeout_seconds=engine.timeout_seconds,
         ) as fleet:

@@ -12,7 +12,6 @@ from limo_curation.config import DifficultyConfig, ExecutionConfig, GenerationCo
 from limo_curation.engine_config import EngineConfig, Solver
 from limo_curation.errors import BudgetError
 from limo_curation.problem_config import DecontaminationConfig, IngestionConfig, ParaphraseJudge
-from limo_curation.run_record import run_name
 from limo_curation.sampling.assembly import assemble_sampler, engine_of
 from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.recorded import RecordedSampler
@@ -49,7 +48,7 @@ def config(**sections: Any) -> RunConfig:
     ],
 )
 def test_run_that_samples_nothing_needs_no_engine(tmp_path: Path, sections: dict[str, Any]) -> None:
-    with assemble_sampler(config(**sections), Store(str(tmp_path))) as both:
+    with assemble_sampler(config(**sections), Store(str(tmp_path)), run="test-1") as both:
         assert both == (None, None)
 
 
@@ -65,7 +64,7 @@ def test_run_that_samples_nothing_needs_no_engine(tmp_path: Path, sections: dict
 def test_cache_stands_above_the_ledger_and_the_ledger_above_the_engine(
     tmp_path: Path, sections: dict[str, Any]
 ) -> None:
-    with assemble_sampler(config(**sections), Store(str(tmp_path))) as (cached, metered):
+    with assemble_sampler(config(**sections), Store(str(tmp_path)), run="test-1") as (cached, metered):
         assert cached is not None
         assert metered is not None
         assert cached.engine is metered
@@ -77,11 +76,11 @@ def test_run_files_engine_is_the_one_that_is_made(tmp_path: Path) -> None:
     (tmp_path / "told.jsonl").write_text(json.dumps({"m": "ada", "q": "q", "c": "c"}) + "\n")
     columns = {"model": "m", "question": "q", "completion": "c"}
     told = Source(path=str(tmp_path / "told.jsonl"), name="told", columns=columns)
-    with engine_of(config(engine=EngineConfig(kind="recorded", completions=(told,)))) as recorded:
+    with engine_of(EngineConfig(kind="recorded", completions=(told,)), log_folder=tmp_path) as recorded:
         assert isinstance(recorded, RecordedSampler)
-    with engine_of(config(engine=EngineConfig())) as embedded:
+    with engine_of(EngineConfig(), log_folder=tmp_path) as embedded:
         assert isinstance(embedded, TransformersSampler)
-    with engine_of(config()) as endpoint:
+    with engine_of(ENDPOINT, log_folder=tmp_path) as endpoint:
         assert isinstance(endpoint, EndpointSampler)
         assert (endpoint.max_concurrency, endpoint.timeout_seconds) == (256, 3_600)
 
@@ -96,23 +95,26 @@ def test_servers_that_a_run_starts_write_into_its_folder_and_end_with_the_block(
         engine=EngineConfig(kind="vllm", vllm=(vllm,)),
         execution=ExecutionConfig(output=str(tmp_path / "runs")),
     )
-    with suppress(KeyboardInterrupt), assemble_sampler(run, Store(str(tmp_path / "store"))) as (cached, _):
+    with (
+        suppress(KeyboardInterrupt),
+        assemble_sampler(run, Store(str(tmp_path / "store")), run="test-1") as (cached, _),
+    ):
         assert cached is not None
         assert [done.text for done in cached.sample([request("why?")])] == ["WHY?"]
         processes = [int(line) for line in (tmp_path / "processes").read_text().split()]
         assert all(is_running(process) for process in processes)
         raise KeyboardInterrupt
     assert not any(is_running(process) for process in processes)
-    assert (tmp_path / "runs" / run_name(run) / "logs" / "ada" / "replica-0.log").is_file()
+    assert (tmp_path / "runs" / "test-1" / "logs" / "ada" / "replica-0.log").is_file()
 
 
-def test_assembled_sampler_keeps_the_budget_and_the_cache(tmp_path: Path) -> None:
+def test_assembled_sampler_keeps_the_cache_and_one_budget_for_a_run_that_is_resumed(tmp_path: Path) -> None:
     (tmp_path / "told.jsonl").write_text(json.dumps({"m": "ada", "q": "q", "c": "from the recording"}) + "\n")
     columns = {"model": "m", "question": "q", "completion": "c"}
     told = Source(path=str(tmp_path / "told.jsonl"), name="told", columns=columns)
     engine = EngineConfig(kind="recorded", completions=(told,), max_total_tokens=1)
     asks = config(engine=engine, generation=GenerationConfig(teachers=(ADA,)))
-    with assemble_sampler(asks, Store(str(tmp_path / "store"))) as (cached, metered):
+    with assemble_sampler(asks, Store(str(tmp_path / "store")), run="test-1") as (cached, metered):
         assert cached is not None
         assert metered is not None
         assert [done.text for done in cached.sample([request("q")])] == ["from the recording"]
@@ -120,3 +122,10 @@ def test_assembled_sampler_keeps_the_budget_and_the_cache(tmp_path: Path) -> Non
         assert [done.text for done in cached.sample([request("q")])] == ["from the recording"]
         with pytest.raises(BudgetError):
             list(cached.sample([request("q", seed=1)]))
+    with assemble_sampler(asks, Store(str(tmp_path / "store")), run="test-1") as (resumed, _):
+        assert resumed is not None
+        with pytest.raises(BudgetError):
+            list(resumed.sample([request("q", seed=1)]))
+    with assemble_sampler(asks, Store(str(tmp_path / "store")), run="test-2") as (another, _):
+        assert another is not None
+        assert [done.text for done in another.sample([request("q", seed=1)])] == ["from the recording"]
