@@ -16,11 +16,22 @@ from pydantic import ValidationError, field_validator
 from limo_curation.config import RunConfig
 from limo_curation.errors import TableError
 from limo_curation.files import without_credentials
-from limo_curation.sampling.spending import SPENDING_FOLDER
+from limo_curation.sampling.spending import SPENDING_FOLDER, run_spending
 from limo_curation.store import INDEX_FOLDER, REUSE_FOLDER, Artifact, KeptConfig, Manifest, Record, Store, json_digest
 from limo_curation.tables import BENCHMARKS, DROPPED, RECORDED_CHAINS, SAMPLES
 
 RUNS_FOLDER: Final = "runs"
+PROBLEM_STAGES: Final = (
+    "ingestion",
+    "screening",
+    "deduplication",
+    "decontamination",
+    "novelty",
+    "domains",
+    "difficulty",
+)
+STAGES: Final = (*PROBLEM_STAGES, "generation", "verification", "judging", "selection")
+"""The stages in the order of the work: sections of the run file, and names in a run's record."""
 SECTIONS_WITHOUT_EFFECT: Final = ("execution", "engine")  # where and who samples: neither changes a result
 SIDE_TABLES: Final = (BENCHMARKS.name, RECORDED_CHAINS.name)  # read beside the problems, no step of their funnel
 LIFE_COLUMNS: Final = ("stage", "outcome", "chain_id", "drop_reason", "value", "threshold", "evidence")
@@ -133,6 +144,29 @@ def manifests(store: Store, record: RunRecord) -> dict[str, Manifest]:
             raise TableError(f"run {record.name}: {artifact.uri} is gone or damaged; run it again")
         found[stage] = manifest
     return found
+
+
+def missing_stages(record: RunRecord) -> list[str]:
+    """Return the stages that a run has not finished, in order."""
+    return [stage for stage in STAGES if stage not in record.artifacts]
+
+
+def spent_budget(store: Store, record: RunRecord) -> str | None:
+    """Say which budget an unfinished run has spent; None where it is finished or has something left.
+
+    Raises:
+        TableError: an account of the run's spending is damaged.
+    """
+    limits: dict[str, Any] = record.config.get("engine", {})
+    max_tokens, max_hours = limits.get("max_total_tokens"), limits.get("max_gpu_hours")
+    if record.finished or (max_tokens is None and max_hours is None):
+        return None
+    spent = run_spending(store, record.name)
+    if max_tokens is not None and spent.total_tokens >= max_tokens:
+        return f"{spent.total_tokens:,} of {max_tokens:,} tokens are spent"
+    if max_hours is not None and spent.gpu_hours >= max_hours:
+        return f"{spent.gpu_hours:.3g} of {max_hours:g} GPU-hours are spent"
+    return None
 
 
 def load_samples(store: Store, record: RunRecord) -> pl.DataFrame:
