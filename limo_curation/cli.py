@@ -6,10 +6,13 @@ Whatever a user can mend is one line on stderr and exit status 1; a traceback is
 from __future__ import annotations
 
 import importlib.util
+import json
+import math
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -17,6 +20,7 @@ from typer.core import TyperGroup
 from limo_curation.config import ExecutionConfig
 from limo_curation.doctor import Check, examine
 from limo_curation.errors import ConfigError, CurationError
+from limo_curation.presets import load_config
 from limo_curation.run_record import (
     RunRecord,
     collect_garbage,
@@ -26,10 +30,15 @@ from limo_curation.run_record import (
     list_records,
     load_record,
     load_samples,
+    missing_stages,
     record_names,
+    spent_budget,
     verify_store,
 )
 from limo_curation.store import Store
+
+if TYPE_CHECKING:
+    from limo_curation.forecast.gpus import Gpu
 
 
 class CurationGroup(TyperGroup):
@@ -100,6 +109,49 @@ def report(
 
 
 @app.command()
+def plan(
+    profile: Annotated[str, typer.Argument(help="A preset's name or the path of a TOML file.")],
+    pilot: Annotated[
+        str | None, typer.Option(help="A run of this store whose shares and tokens are carried over.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="Candidate rows; default: as the sources tell.")] = None,
+    gpu: Annotated[list[str] | None, typer.Option(help="A kind of GPU (repeat it); default: h100.")] = None,
+    price: Annotated[list[float] | None, typer.Option(min=0, help="Of a GPU's hour: one, or one for each GPU.")] = None,
+    size: Annotated[list[str] | None, typer.Option(help="MODEL=BILLIONS of parameters, where we can't tell.")] = None,
+    run: Annotated[str | None, typer.Option(help="A run, to compare with the plan that was saved for it.")] = None,
+    save: Annotated[bool, typer.Option("--save", help="Keep the plan, for the report and for --run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Tell before a run what it will keep and cost, with intervals; with --run, how that came out."""
+    from limo_curation.forecast.forecast import save_forecast, saved_forecast
+    from limo_curation.forecast.gathering import gather_evidence
+    from limo_curation.forecast.making import make_forecast
+    from limo_curation.forecast.outcome import outcomes
+    from limo_curation.forecast.tables import outcome_text, plan_text
+
+    place, config = open_store(store), load_config(profile)
+    if run is not None:
+        record = load_record(place, run)
+        forecast = saved_forecast(place, run)
+        compared = outcomes(forecast, place, record)
+        lines = json.dumps([one.model_dump() | {"verdict": one.verdict} for one in compared], indent=1)
+        typer.echo(lines if as_json else outcome_text(forecast, compared))
+        return
+    evidence = gather_evidence(config, place, pilot=load_record(place, pilot) if pilot else None, rows=rows)
+    forecast = make_forecast(
+        config,
+        evidence,
+        gpus=planned_gpus(gpu or ["h100"], price or []),
+        pilot=pilot,
+        billions=sizes_in_billions(size or []),
+    )
+    typer.echo(forecast.model_dump_json(indent=1) if as_json else plan_text(forecast))
+    if save:
+        save_forecast(place, forecast)
+
+
+@app.command()
 def doctor(store: StoreOption = DEFAULT_STORE) -> None:
     """Check this machine: each line says ok or missing, and what to do."""
     checks = examine(open_store(store))
@@ -116,8 +168,7 @@ def list_store(store: StoreOption = DEFAULT_STORE) -> None:
     records = list_records(place)
     used = {(artifact.stage, artifact.key) for record in records for artifact in record.artifacts.values()}
     for record in records:
-        state = "finished" if record.finished else "unfinished"
-        typer.echo(f"{record.name}  {state}, {len(record.artifacts)} stages")
+        typer.echo(f"{record.name}  {standing(place, record)}, {len(record.artifacts)} stages")
     found = list(entries(place))
     unused = sum((stage, key) not in used for stage, key, _ in found)
     typer.echo(f"{len(records)} runs, {len(found)} entries, {unused} of them used by no run")
@@ -173,6 +224,47 @@ def own_folder(record: RunRecord) -> Path:
     """Return the folder that the run itself writes its report to."""
     execution = ExecutionConfig.model_validate(record.config.get("execution", {}))
     return Path(execution.output) / record.name
+
+
+def standing(store: Store, record: RunRecord) -> str:
+    """Say whether a run is finished, and if not whether its budget ended it and what is missing."""
+    if record.finished:
+        return "finished"
+    spent = spent_budget(store, record)
+    budget = f", {spent}, a larger budget continues it" if spent else ""
+    return f"unfinished{budget}, without {' '.join(missing_stages(record))}"
+
+
+def planned_gpus(names: Sequence[str], prices: Sequence[float]) -> list[tuple[Gpu, float | None]]:
+    """Return each GPU with the price of an hour.
+
+    Raises:
+        ConfigError: an unknown GPU, or prices that can't be told apart.
+    """
+    from limo_curation.forecast.gpus import gpu_named
+
+    if prices and len(prices) not in (1, len(names)):
+        raise ConfigError(f"--price is given {len(prices)} times for {len(names)} GPUs; give one, or one for each")
+    of_each = [None] * len(names) if not prices else [*prices] * (len(names) if len(prices) == 1 else 1)
+    return [(gpu_named(name), price) for name, price in zip(names, of_each, strict=True)]
+
+
+def sizes_in_billions(given: Sequence[str]) -> dict[str, float]:
+    """Return the parameters of models from `MODEL=BILLIONS`.
+
+    Raises:
+        ConfigError: something else was given.
+    """
+    sizes: dict[str, float] = {}
+    for item in given:
+        model, _, number = item.rpartition("=")
+        try:
+            sizes[model] = float(number)
+        except ValueError:
+            sizes[model] = 0.0
+        if not model or not 0 < sizes[model] < math.inf:
+            raise ConfigError(f"--size {item}: write MODEL=BILLIONS, such as Qwen/QwQ-32B=32.8")
+    return sizes
 
 
 def life_line(row: dict[str, Any]) -> str:

@@ -8,7 +8,10 @@ from typer.testing import CliRunner, Result
 
 import limo_curation
 from limo_curation import cli, doctor
+from limo_curation.presets import load_config
+from limo_curation.sampling.spending import Spending, SpendingRecord
 from limo_curation.store import Store
+from tests.pilot_run import make_run, pilot_config
 from tests.small_run import HOSTILE_QUESTION, SmallRun, make_small_run
 
 
@@ -74,6 +77,78 @@ def test_store_commands_tell_verify_and_clean(tmp_path: Path):
     assert call("store", "verify", "--store", str(tmp_path)).exit_code == 0
     assert "5 entries deleted" in call("store", "gc", "--yes", "--store", str(tmp_path)).stdout
     assert "0 entries" in call("store", "gc", "--store", str(tmp_path)).stdout
+
+
+def test_run_that_its_budget_ended_says_so_and_what_is_missing(tmp_path: Path):
+    store = Store(str(tmp_path))
+    config = pilot_config()
+    limited = config.model_copy(update={"engine": config.engine.model_copy(update={"max_total_tokens": 1_000})})
+    record = make_run(store, limited, rows=100, until="domains")
+    SpendingRecord(store, record.name).save(Spending(prompt_tokens={"m": 999}))
+    listed = call("store", "ls", "--store", str(tmp_path)).stdout.splitlines()[0]
+    rest = "without difficulty generation verification judging selection, 6 stages"
+    assert listed == f"{record.name}  unfinished, {rest}"
+    SpendingRecord(store, record.name).save(Spending(prompt_tokens={"m": 5}))
+    listed = call("store", "ls", "--store", str(tmp_path)).stdout.splitlines()[0]
+    spent = "1,004 of 1,000 tokens are spent, a larger budget continues it"
+    assert listed == f"{record.name}  unfinished, {spent}, {rest}"
+
+
+@pytest.mark.parametrize("profile", ["demo", "limo-v1", "limo-v2", "full"])
+def test_every_preset_can_be_planned_in_a_fresh_clone(profile: str, tmp_path: Path):
+    done = call("plan", profile, "--gpu", "h100", "--gpu", "h200", "--price", "2.5", "--store", str(tmp_path / "none"))
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith(f"plan of {profile}-")
+    assert "GPU-hours  h100" in done.stdout
+    assert "there is no pilot" in done.stdout
+    assert not (tmp_path / "none").exists(), "looking makes no store"
+
+
+def test_plan_is_carried_over_from_a_pilot_saved_and_compared(tmp_path: Path):
+    store = Store(str(tmp_path / "store"))
+    run_file = tmp_path / "mine.toml"
+    config = pilot_config("mine", path=str(tmp_path / "pool.jsonl"))
+    run_file.write_text(
+        "[[ingestion.sources]]\n"
+        f'name = "pool"\npath = "{tmp_path}/pool.jsonl"\ncolumns = {{ question = "q" }}\n'
+        "[decontamination]\nenabled = false\n[generation]\n"
+        '[[generation.teachers]]\nmodel = "tiny/teacher-32B"\nnum_attempts = 4\nmax_tokens = 16384\n'
+        "[difficulty]\n"
+        '[[difficulty.weak]]\nmodel = "tiny/weak-7B"\nnum_attempts = 4\nmax_tokens = 3072\n'
+        '[difficulty.strong]\nmodel = "tiny/strong-32B"\nnum_attempts = 32\nmax_tokens = 32768\n'
+    )
+    (tmp_path / "pool.jsonl").write_text('{"q": "?"}\n' * 20_000)
+    pilot = make_run(store, config, rows=2_000)
+    options = ("plan", str(run_file), "--store", store.url)
+    planned = json.loads(call(*options, "--pilot", pilot.name, "--json", "--save").stdout)
+    assert (planned["rows"], planned["rows_from"], planned["pilot"]) == (20_000, "the sources' files", pilot.name)
+    assert {one["basis"] for one in planned["solvers"]} == {"pilot"}
+
+    actual = make_run(store, load_config(str(run_file)), rows=20_000, seed=7)
+    assert actual.name == planned["run"]
+    compared = json.loads(call(*options, "--run", actual.name, "--json").stdout)
+    assert {one["verdict"] for one in compared} <= {"within", "below", "above"}
+    told = call(*options, "--run", actual.name).stdout
+    assert "difficulty: kept" in told
+    assert "intervals of 90 %" in told.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--gpu", "tpu"), "known are a100-80gb, h100"),
+        (("--price", "1", "--price", "2"), "--price is given 2 times for 1 GPUs"),
+        (("--size", "7"), "write MODEL=BILLIONS"),
+        (("--size", "m=-7"), "write MODEL=BILLIONS"),
+        (("--size", "m=nan"), "write MODEL=BILLIONS"),
+        (("--pilot", "mistyped"), "no run 'mistyped'"),
+        (("--run", "mistyped"), "no run 'mistyped'"),
+    ],
+)
+def test_plan_refuses_what_it_cannot_use(arguments: tuple[str, ...], message: str, tmp_path: Path):
+    done = call("plan", "demo", *arguments, "--store", str(tmp_path / "none"))
+    assert done.exit_code == 1
+    assert message in done.stderr
 
 
 def test_verify_fails_on_a_damaged_entry(tmp_path: Path):
