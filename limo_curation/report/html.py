@@ -13,8 +13,19 @@ from typing import Any, Final
 import polars as pl
 
 from limo_curation.digests import frame_digest
+from limo_curation.forecast.forecast import load_forecast
+from limo_curation.forecast.outcome import in_words, outcomes
+from limo_curation.forecast.tables import interval, short
 from limo_curation.report.funnel_picture import draw_funnel
-from limo_curation.run_record import RunRecord, drop_reasons, funnel, manifests, shareable_config
+from limo_curation.run_record import (
+    RunRecord,
+    drop_reasons,
+    funnel,
+    manifests,
+    missing_stages,
+    shareable_config,
+    spent_budget,
+)
 from limo_curation.store import Store
 from limo_curation.tables import DROPPED
 
@@ -79,6 +90,9 @@ def render_report(store: Store, record: RunRecord, samples: pl.DataFrame) -> str
         record=record,
         num_problems=stages["rows_in"].item(0) if stages.height else 0,
         num_samples=samples.height,
+        missing=missing_stages(record),
+        spent=spent_budget(store, record),
+        plan=plan_and_outcome(store, record),
         funnel=stages.to_dicts(),
         # ours, drawn from counts and stage names, with text as outlines
         picture=Markup(svg[svg.index("<svg") :]),  # noqa: S704
@@ -101,6 +115,19 @@ def reasons_with_example(store: Store, record: RunRecord) -> list[dict[str, Any]
     return [
         row | {"example": examples[row["stage"], row["drop_reason"]]} for row in drop_reasons(store, record).to_dicts()
     ]
+
+
+def plan_and_outcome(store: Store, record: RunRecord) -> dict[str, Any] | None:
+    """Return the plan that was kept for the run beside what came of it, as texts; None where none was kept."""
+    forecast = load_forecast(store, record.name)
+    if forecast is None:
+        return None
+    compared = outcomes(forecast, store, record)
+    rows = [
+        (one.name, one.unit, interval(one.planned), "–" if one.actual is None else short(one.actual), one.verdict)
+        for one in compared
+    ]
+    return {"pilot": forecast.pilot, "rows": rows, "words": in_words(compared), "notes": forecast.notes}
 
 
 def domains_by_source(samples: pl.DataFrame) -> dict[str, Any]:

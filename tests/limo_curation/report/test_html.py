@@ -5,8 +5,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from limo_curation.forecast.forecast import Interval, save_forecast
+from limo_curation.forecast.gathering import gather_evidence
+from limo_curation.forecast.gpus import gpu_named
+from limo_curation.forecast.making import make_forecast
 from limo_curation.report.funnel_picture import draw_funnel
-from limo_curation.report.html import MAX_SHOWN_CHARACTERS, cut, duration, write_report
+from limo_curation.report.html import MAX_SHOWN_CHARACTERS, cut, duration, plan_and_outcome, write_report
+from limo_curation.sampling.spending import Spending, SpendingRecord
+from limo_curation.store import Store
+from tests.pilot_run import make_run, pilot_config
 from tests.small_run import HOSTILE_QUESTION, SmallRun
 
 
@@ -45,6 +52,51 @@ def test_page_needs_no_network_and_tells_no_secret(page: Path):
 def test_same_run_gives_the_same_page(page: Path, small_run: SmallRun, tmp_path: Path):
     again = [write_report(small_run.store, small_run.record, small_run.samples, tmp_path / name) for name in "ab"]
     assert again[0].read_bytes() == again[1].read_bytes()
+
+
+def test_plan_that_was_kept_stands_beside_what_came_of_it(tmp_path: Path):
+    store, config = Store(str(tmp_path)), pilot_config()
+    record = make_run(store, config, rows=3_000, until="difficulty")
+    evidence = gather_evidence(config, store, pilot=record, rows=3_000)
+    forecast = make_forecast(config, evidence, gpus=[(gpu_named("h100"), 2.0)], pilot="<i>mine</i>")
+    exact = Interval(low=1, middle=2, high=3)
+    stages = tuple(one.model_copy(update={"rows_kept": exact}) for one in forecast.stages)
+    save_forecast(store, forecast.model_copy(update={"stages": stages, "notes": ("<b>a note</b>",)}))
+    section = plan_and_outcome(store, record)
+    assert section is not None
+    rows = {row[0]: row[1:] for row in section["rows"]}
+    assert rows["ingestion: kept"] == ("rows", "2 (1 .. 3)", "3,000", "above")
+    assert rows["selection: kept"] == ("rows", "2 (1 .. 3)", "–", "open")
+    assert rows["strong: wrote"][3] == "within"
+    assert "ingestion: kept (above)" in section["words"]
+
+
+def test_page_shows_the_plan_without_trusting_its_texts(small_run: SmallRun, tmp_path: Path):
+    store = Store(str(tmp_path / "store"))
+    shutil.copytree(small_run.store.root, store.root)
+    without = write_report(store, small_run.record, small_run.samples, tmp_path / "a").read_text()
+    assert 'id="plan"' not in without
+    evidence = gather_evidence(pilot_config(), store, pilot=None, rows=7)
+    forecast = make_forecast(pilot_config(), evidence, gpus=[(gpu_named("h100"), None)], pilot="<i>mine</i>")
+    notes = ("<img src=x>",)
+    save_forecast(store, forecast.model_copy(update={"run": small_run.record.name, "notes": notes}))
+    pages = [write_report(store, small_run.record, small_run.samples, tmp_path / name).read_text() for name in "bc"]
+    assert pages[0] == pages[1]
+    assert 'id="plan"' in pages[0]
+    assert "&lt;i&gt;mine&lt;/i&gt;" in pages[0]
+    assert "<img" not in pages[0]
+
+
+def test_page_of_a_run_that_its_budget_ended_says_what_is_missing(tmp_path: Path, small_run: SmallRun):
+    store = Store(str(tmp_path / "store"))
+    shutil.copytree(small_run.store.root, store.root)
+    artifacts = {name: small_run.record.artifacts[name] for name in ("ingestion", "screening")}
+    config = small_run.record.config | {"engine": {"max_gpu_hours": 2.0}}
+    stopped = small_run.record.model_copy(update={"artifacts": artifacts, "config": config, "finished": False})
+    SpendingRecord(store, stopped.name).save(Spending(gpu_seconds={"m": 7_300.0}))
+    text = write_report(store, stopped, small_run.samples.clear(), tmp_path / "page").read_text()
+    assert "Its budget ended it: 2.03 of 2 GPU-hours are spent." in text
+    assert "Missing: deduplication, decontamination, novelty, domains, difficulty, generation" in text
 
 
 def test_unfinished_run_without_samples_has_a_page_that_says_so(small_run: SmallRun, tmp_path: Path):
