@@ -60,6 +60,9 @@ class JudgeConfig(Section):
     when_untrusted: Literal["fail", "rules_decide"] = "fail"
     """Judges without a calibration that vouches for them: refuse to run, or let the rules alone rank, on record."""
 
+    decisions: str | None = None
+    """CSV or JSON lines of what people have decided of chains: the list of contested ones, filled in."""
+
     @model_validator(mode="after")
     def _models_differ(self) -> Self:
         names = [one.model for one in self.models]
@@ -73,5 +76,5 @@ class JudgeConfig(Section):
         return self.weight > 0 or self.compares_best
 
     def key_fields(self) -> dict[str, Any]:
-        """Return all but the place of the calibration, whose content is an input of the stage."""
-        return self.model_dump(mode="json", exclude={"calibration"})
+        """Return all but the places of files, whose content is an input of the stage."""
+        return self.model_dump(mode="json", exclude={"calibration", "decisions"})

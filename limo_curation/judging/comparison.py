@@ -18,6 +18,7 @@ from limo_curation.judge_config import JudgeConfig
 from limo_curation.judging.judge import Reply, judge_name, judge_request, read_reply
 from limo_curation.judging.judge_prompt import compare_prompt
 from limo_curation.sampling.protocol import Completion, Sampler
+from limo_curation.sampling.usage import Usage
 
 Place = Literal["first", "second", "tie"]
 
@@ -31,6 +32,7 @@ PREFERENCES: Final = pl.Schema(
         "swapped": pl.String,  # the better place with second_id in front
         "num_prompt_tokens": pl.Int64,
         "num_completion_tokens": pl.Int64,
+        "num_truncated": pl.Int64,  # replies of the two that were cut off
     }
 )
 """One row for each pair, judge and seed."""
@@ -97,6 +99,7 @@ def ask_preferences(pairs: pl.DataFrame, *, config: JudgeConfig, sampler: Sample
                 *(preferred_place(one) for one in done),
                 sum(one.num_prompt_tokens for one in done),
                 sum(one.num_completion_tokens for one in done),
+                sum(one.finish_reason == "length" for one in done),
             )
         )
     return pl.DataFrame(table, schema=PREFERENCES, orient="row")
@@ -129,6 +132,21 @@ def settle(preferences: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("tie"))
     )
     return votes.select("first_id", "second_id", winner=winner)
+
+
+def usages(preferences: pl.DataFrame, *, config: JudgeConfig) -> dict[str, Usage]:
+    """Return what each judge's comparisons cost: `comparison_1` for the first one; its problems are pairs."""
+    found: dict[str, Usage] = {}
+    for place, judge in enumerate(config.models, 1):
+        own = preferences.filter(pl.col("judge") == judge_name(judge))
+        found[f"comparison_{place}"] = Usage(
+            num_problems=own.select("first_id", "second_id").n_unique(),
+            num_attempts=2 * own.height,
+            num_prompt_tokens=int(own["num_prompt_tokens"].sum()),
+            num_completion_tokens=int(own["num_completion_tokens"].sum()),
+            num_truncated=int(own["num_truncated"].sum()),
+        )
+    return found
 
 
 def order_bias(preferences: pl.DataFrame) -> OrderBias:

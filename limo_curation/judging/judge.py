@@ -26,6 +26,7 @@ from limo_curation.judge_config import JudgeConfig, JudgeModel
 from limo_curation.judging.judge_prompt import grade_prompt, template
 from limo_curation.judging_config import AxisWeights
 from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest, request_for, solver_name
+from limo_curation.sampling.usage import Usage
 from limo_curation.store import json_digest
 
 logger = logging.getLogger(__name__)
@@ -260,18 +261,16 @@ def aggregate(judgements: pl.DataFrame, *, weights: AxisWeights = AxisWeights())
     )
 
 
-def tallies(judgements: pl.DataFrame, *, config: JudgeConfig) -> dict[str, float]:
-    """Count what each judge was asked, as a stage's metrics: `judge_1_` for the first one, and so on."""
-    metrics: dict[str, float] = {"num_replies_unparsed": float(judgements["level"].null_count())}
+def usages(judgements: pl.DataFrame, *, config: JudgeConfig) -> dict[str, Usage]:
+    """Return what each judge's grades cost: `judge_1` for the first one, and so on; its problems are chains."""
+    found: dict[str, Usage] = {}
     for place, judge in enumerate(config.models, 1):
         own = judgements.filter(pl.col("judge") == judge_name(judge))
-        counts = {
-            "num_chains": own["chain_id"].n_unique(),
-            "num_attempts": own.height,
-            "num_prompt_tokens": own["num_prompt_tokens"].sum(),
-            "num_completion_tokens": own["num_completion_tokens"].sum(),
-            "num_truncated": own["is_truncated"].sum(),
-        }
-        metrics |= {f"judge_{place}_{name}": float(count) for name, count in counts.items()}
-    metrics["num_sampled_tokens"] = float(judgements["num_completion_tokens"].sum())
-    return metrics
+        found[f"judge_{place}"] = Usage(
+            num_problems=own["chain_id"].n_unique(),
+            num_attempts=own.height,
+            num_prompt_tokens=int(own["num_prompt_tokens"].sum()),
+            num_completion_tokens=int(own["num_completion_tokens"].sum()),
+            num_truncated=int(own["is_truncated"].sum()),
+        )
+    return found

@@ -18,8 +18,10 @@ from limo_curation.judging.comparison import (
     order_bias,
     put_winners_first,
     settle,
+    usages,
 )
 from limo_curation.sampling import Completion, SampleRequest
+from limo_curation.sampling.usage import Usage
 from tests.limo_curation.judging.judges import Judge, preference
 
 ALONE = JudgeConfig(models=(JudgeModel(model="one"),))
@@ -93,6 +95,15 @@ def test_pairs_that_could_not_be_read_are_counted_and_ties_prefer_no_place() -> 
     assert (unread.num_read, unread.num_unread, unread.inconsistent_fraction) == (0, 1, None)
     tied = order_bias(ask_preferences(PAIR, config=ALONE, sampler=Judge()))
     assert (tied.inconsistent_fraction, tied.first_place_fraction) == (0.0, None)
+
+
+def test_each_judge_is_counted_for_itself() -> None:
+    found = usages(ask_preferences(PAIR, config=PANEL, sampler=Judge(compare=longer)), config=PANEL)
+    assert found == {"comparison_1": Usage(1, 2, 1_800, 240, 0), "comparison_2": Usage(1, 4, 3_600, 480, 0)}
+    cut_off = Judge(compare=longer, finish_reason="length")
+    preferences = ask_preferences(PAIR, config=ALONE, sampler=cut_off)
+    assert usages(preferences, config=ALONE)["comparison_1"].num_truncated == 2
+    assert settle(preferences)["winner"].item() == "tie"
 
 
 def test_no_pairs_are_no_requests() -> None:

@@ -26,12 +26,13 @@ from limo_curation.judging.judge import (
     read_reply,
     rubric_digest,
     schema_text,
-    tallies,
+    usages,
 )
 from limo_curation.judging_config import AxisWeights
 from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.sampling.cache import CachedSampler
 from limo_curation.sampling.protocol import FinishReason
+from limo_curation.sampling.usage import Usage
 from limo_curation.store import Store
 from tests.limo_curation.judging.judges import Judge, grades
 
@@ -114,7 +115,7 @@ def test_no_chains_are_no_requests() -> None:
     table = ask_judges(chains(), config=PANEL, sampler=Judge())
     assert (table.height, table.schema) == (0, JUDGEMENTS)
     assert aggregate(table).height == 0
-    assert tallies(table, config=PANEL)["judge_2_num_attempts"] == 0
+    assert usages(table, config=PANEL)["judge_2"] == Usage()
 
 
 @pytest.mark.parametrize(
@@ -300,21 +301,8 @@ def test_reasons_of_every_read_reply_are_kept_on_a_line_each() -> None:
 
 def test_each_judge_is_counted_for_itself() -> None:
     judge = Judge(lambda chain, request: "?" if request.model == "one" else grades())
-    metrics = tallies(ask_judges(chains("21.", "It is 21."), config=PANEL, sampler=judge), config=PANEL)
-    assert metrics == {
-        "num_replies_unparsed": 2,
-        "judge_1_num_chains": 2,
-        "judge_1_num_attempts": 2,
-        "judge_1_num_prompt_tokens": 1_800,
-        "judge_1_num_completion_tokens": 240,
-        "judge_1_num_truncated": 0,
-        "judge_2_num_chains": 2,
-        "judge_2_num_attempts": 4,
-        "judge_2_num_prompt_tokens": 3_600,
-        "judge_2_num_completion_tokens": 480,
-        "judge_2_num_truncated": 0,
-        "num_sampled_tokens": 720,
-    }
+    found = usages(ask_judges(chains("21.", "It is 21."), config=PANEL, sampler=judge), config=PANEL)
+    assert found == {"judge_1": Usage(2, 2, 1_800, 240, 0), "judge_2": Usage(2, 4, 3_600, 480, 0)}
 
 
 # -- settings that can't work ------------------------------------------------------------------------------------------
