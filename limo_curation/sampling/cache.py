@@ -188,15 +188,12 @@ class CachedCall:
     def _receive(self, completion: Completion) -> None:
         key = self._keys.pop(completion.request)
         answered = self._waiting.pop(key)
-        cached = Cached.of(completion)
+        is_only_graded = all(request.keeps == "answer" for _, request in answered)
+        cached = Cached.of(completion).answer_only() if is_only_graded else Cached.of(completion)
         self._ready += [(place, cached.answer_to(request)) for place, request in answered]
-        if completion.is_overflow:
-            return  # it says nothing about the model: a server with a longer context would answer
-        recorder = self._recorder(folder_name(self._revision(completion.request.model)))
-        if any(request.keeps == "text" for _, request in answered):
-            recorder.add(key, cached)
-        else:
-            recorder.add(answer_key(key), cached.answer_only())
+        if not completion.is_overflow:  # it says nothing about the model: a longer context would have had room
+            recorder = self._recorder(folder_name(self._revision(completion.request.model)))
+            recorder.add(answer_key(key) if is_only_graded else key, cached)
 
     def _revision(self, model: str) -> str:
         if model not in self._revisions:
