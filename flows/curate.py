@@ -19,7 +19,9 @@ os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # t
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
 from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
 from prefect.settings import get_current_settings
+from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from limo_curation.config import (
@@ -32,7 +34,7 @@ from limo_curation.config import (
     VerificationConfig,
 )
 from limo_curation.engine_config import EngineConfig
-from limo_curation.errors import CurationError
+from limo_curation.errors import BudgetError, CurationError
 from limo_curation.files import without_credentials
 from limo_curation.judging_config import JudgingConfig
 from limo_curation.presets import load_config
@@ -54,6 +56,7 @@ from tasks.demo import write_sources
 from tasks.difficulty import difficulty as rate
 from tasks.domains import domains as classify
 from tasks.generation import generation as generate
+from tasks.gpu_workers import BUDGET_SPENT, cancel_workers
 from tasks.ingestion import benchmarks, public_sets, recorded_chains
 from tasks.ingestion import ingestion as ingest
 from tasks.judging import judging as judge
@@ -71,7 +74,14 @@ NUM_THREADS = get_current_settings().tasks.runner.thread_pool_max_workers or os.
 THREADS = cast("Any", ThreadPoolTaskRunner[Any](max_workers=NUM_THREADS))
 
 
-@flow(name="curate", flow_run_name="curate-{profile}", task_runner=THREADS)
+@flow(
+    name="curate",
+    flow_run_name="curate-{profile}",
+    task_runner=THREADS,
+    on_failure=[cancel_workers],
+    on_crashed=[cancel_workers],
+    on_cancellation=[cancel_workers],
+)
 def curate(
     profile: str = "demo",
     ingestion: IngestionConfig | None = None,
@@ -88,7 +98,7 @@ def curate(
     publishing: PublishingConfig | None = None,
     engine: EngineConfig | None = None,
     execution: ExecutionConfig | None = None,
-) -> str:
+) -> str | State[Any]:
     """Curate a set of reasoning samples.
 
     Args:
@@ -109,7 +119,8 @@ def curate(
         execution: store, output and parallelism; changes no result.
 
     Returns:
-        The run's name: its record, report and data set are found under it.
+        The run's name: its record, report and data set are found under it. Where the budget is spent, a failed state
+        that says what is missing; a run with a larger budget goes on from there.
 
     Raises:
         ConfigError: no such preset, or an impossible combination of sections.
@@ -135,7 +146,7 @@ def curate(
     return run_stages(config)
 
 
-def run_stages(config: RunConfig) -> str:
+def run_stages(config: RunConfig) -> str | State[Any]:
     """Run every stage of one config, in order, and return the run's name."""
     if config.publishing.enabled and config.publishing.repo_id is not None:
         token_from_environment()  # a missing token is better found now than after the GPU hours
@@ -145,7 +156,11 @@ def run_stages(config: RunConfig) -> str:
     run = Progress(config, num_stages=NUM_TABLES + bool(config.novelty.reference))
     get_run_logger().info("run %s, store %s", run.name, without_credentials(store.url))
     with assemble_sampler(config, store, run=run.name) as (sampler, ledger):
-        make_samples(config, run, sampler)
+        try:
+            make_samples(config, run, sampler)
+        except BudgetError as error:
+            told = f"{error}. Finished: {', '.join(run.artifacts)}"
+            return Failed(name=BUDGET_SPENT, message=told, data=BudgetError(told))
         if ledger is not None:
             get_run_logger().info("tokens sampled anew: %s", f"{ledger.total_tokens:,}")
     record = run.finish()
@@ -161,6 +176,7 @@ def run_stages(config: RunConfig) -> str:
 def make_samples(config: RunConfig, run: Progress, sampler: Sampler | None) -> None:
     """Do the stages from the sources to the selected samples, and put each on record."""
     on = {"execution": config.execution}
+    sampled: dict[str, Any] = {"sampler": sampler, "engine": config.engine, "run": run.name, **on}
     problems = run.add(ingest(config=config.ingestion, **on))
     problems = run.add(screen(problems, config=config.screening, **on))
     problems = run.add(deduplicate(problems, config=config.deduplication, **on))
@@ -173,12 +189,12 @@ def make_samples(config: RunConfig, run: Progress, sampler: Sampler | None) -> N
         public = run.add(public_sets(sources=config.novelty.reference, **on))
     problems = run.add(count_templates(problems, public, config=config.novelty, **on))
     problems = run.add(classify(problems, config=config.domains, **on))
-    problems = run.add(rate(problems, config=config.difficulty, sampler=sampler, **on))
+    problems = run.add(rate(problems, config=config.difficulty, **sampled))
 
     recorded = None
     if config.generation.recorded:
         recorded = run.add(recorded_chains(sources=config.generation.recorded, **on))
-    chains = run.add(generate(problems, recorded, config=config.generation, sampler=sampler, **on))
+    chains = run.add(generate(problems, recorded, config=config.generation, **sampled))
     chains = run.add(verify(chains, config=config.verification, **on))
     chains = run.add(judge(chains, config=config.judging, **on))
     run.add(select(chains, config=config.selection, **on))

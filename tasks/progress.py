@@ -74,7 +74,7 @@ class Progress:
         self.name = run_name(config)
         self.artifacts: dict[str, Artifact] = {}
         self._store = Store(config.execution.store)
-        self._finished = finished_record(self._store, self.name)
+        self._finished = self._finished_before()
         created: Any = create_progress_artifact(0.0, key="progress", description=f"{self.name}: begun")
         self._artifact_id = cast("UUID", created)
 
@@ -106,16 +106,23 @@ class Progress:
             finished=finished,
         )
 
+    def _finished_before(self) -> RunRecord | None:
+        """Return the record of the same run that was finished before, or None.
+
+        Its sections without an effect are brought up to date: workers on other machines go by them.
+        """
+        try:
+            there = load_record(self._store, self.name)
+        except TableError:
+            return None
+        if not there.finished:
+            return None
+        current = RunRecord.model_validate(there.model_dump() | {"config": self.config.model_dump(mode="json")})
+        if current != there:
+            save_record(self._store, current)
+        return current
+
     def show(self, percent: float, description: str) -> None:
         """Update the progress bar."""
         updated: Any = update_progress_artifact(self._artifact_id, progress=percent, description=description)
         del updated
-
-
-def finished_record(store: Store, name: str) -> RunRecord | None:
-    """Return the record of a run that was finished before, or None."""
-    try:
-        record = load_record(store, name)
-    except TableError:
-        return None
-    return record if record.finished else None

@@ -18,11 +18,14 @@ from prefect.futures import as_completed
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote, unmapped
 
-from limo_curation.errors import TransientError
-from limo_curation.parts import InputPart
+from limo_curation.engine_config import EngineConfig
+from limo_curation.errors import BudgetError, TransientError
+from limo_curation.parts import InputPart, all_parts
 from limo_curation.progress import Progress, shown_in_terminal_or_log
 from limo_curation.runner import commit_parts, missing_parts, run_part, run_stage
-from limo_curation.stage import StagePlan
+from limo_curation.sampling import Sampler
+from limo_curation.sampling_passes import run_in_passes
+from limo_curation.stage import RowStage, StagePlan
 from limo_curation.store import Artifact, Manifest, Store
 from tasks.progress import ProgressArtifact
 
@@ -102,6 +105,31 @@ def in_this_process(plan: StagePlan, **resources: Any) -> Artifact:
     """Do a stage here: table stages, and stages that hold an engine."""
     with shown_in_terminal_or_log(ProgressArtifact()):
         return run_stage(plan, **resources)
+
+
+def in_passes(plan: StagePlan, *, sampler: Sampler | None, engine: EngineConfig, num_workers: int) -> Artifact:
+    """Do a stage that samples here, model by model where the engine can't serve all of them at once.
+
+    Raises:
+        BudgetError: the run's budget is spent; it says how many chunks are left.
+    """
+    try:
+        with shown_in_terminal_or_log(ProgressArtifact()):
+            return run_in_passes(plan, models_at_once=models_at_once(engine), num_workers=num_workers, sampler=sampler)
+    except BudgetError as error:
+        raise BudgetError(f"{what_is_left(plan)}: {error}") from error
+
+
+def models_at_once(engine: EngineConfig) -> int | None:
+    """Return how many models the engine serves at the same time; None: all."""
+    return engine.models_at_once if engine.kind == "vllm" else None
+
+
+def what_is_left(plan: StagePlan) -> str:
+    """Say how much of a stage is not done yet."""
+    if not isinstance(plan.stage, RowStage):
+        return f"{plan.stage.name} is not done"
+    return f"{plan.stage.name}: {len(missing_parts(plan))} of {len(all_parts(plan))} chunks are left"
 
 
 def find_or_run(stage_task: Task[..., Artifact], plan: StagePlan, **resources: Any) -> Artifact:

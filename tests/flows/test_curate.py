@@ -148,7 +148,7 @@ def test_artifacts_show_funnel_reasons_domains_report_and_progress(first: Run) -
 
 
 def test_log_lines_of_the_core_reach_the_flow_run(first: Run) -> None:
-    lines = log_lines(first.flow_run_id, containing="strong-solver, attempt 8")
+    lines = log_lines(first.flow_run_id, containing="strong-solver leaves")
 
     assert any(line.startswith("screening: 39 in, 37 kept, 2 dropped (") for line in lines)
 
