@@ -41,6 +41,7 @@ DOMAIN: Final = 0  # which kind of group the domain is
 MIN_YIELD: Final = 0.01  # ours: kept problems for each one rated, where fewer were found so far
 MIN_SHARE: Final = 2  # ours: problems of a domain in a round, one at random and one picked
 MAX_FIT_ROWS: Final = 50_000  # ours: the latest; more move no chance by a hundredth
+MAX_COMPARED: Final = 100_000  # ours: unseen problems of a domain, the next at random, from which candidates are chosen
 ROWS_AT_ONCE: Final = 1_000_000
 
 Rows = npt.NDArray[np.int64]
@@ -134,13 +135,12 @@ class DemandPool:
         """Return the problems that the round shows to the weak solvers: drawn at random, and the likeliest unseen."""
         chosen = [np.flatnonzero(self.is_random & (self.standing == UNSEEN))]
         wanted = [share for share in shares if share.num_picks > 0]
-        if wanted and self.num_rated:
-            unseen = np.flatnonzero((self.standing == UNSEEN) & ~self.is_random)
-            gains = self._gain_of_unseen(unseen)
+        if wanted:
+            before, tokens = self.fit_before_weak(), self._mean_tokens_of_unseen()
             for share in wanted:
-                of_domain = np.flatnonzero(self.features.groups[unseen, DOMAIN] == share.domain)
-                rows, number = unseen[of_domain], share.num_picks * self.config.candidates
-                chosen.append(rows[highest(gains[of_domain], self.priority[rows], number)])
+                rows = self._next_unseen(share.domain)
+                gains = gain(before.chances_of(self.features.take(rows)), tokens)
+                chosen.append(rows[highest(gains, self.priority[rows], share.num_picks * self.config.candidates)])
         return np.sort(np.concatenate(chosen))
 
     def add_weak(self, rows: Rows, *, is_solved: npt.NDArray[np.bool_], weak_numbers: npt.NDArray[np.float32]) -> None:
@@ -229,14 +229,16 @@ class DemandPool:
         numbers = np.concatenate([known.numbers, self._weak_numbers[self._place[rows]]], axis=1)
         return Features(numbers, known.groups)
 
-    def _gain_of_unseen(self, unseen: Rows) -> npt.NDArray[np.float64]:
-        before = self.fit_before_weak()
+    def _next_unseen(self, domain: int) -> Rows:
+        in_order = self._at_random[domain][self._num_drawn[domain] :]
+        return in_order[self.standing[in_order] == UNSEEN][:MAX_COMPARED]
+
+    def _mean_tokens_of_unseen(self) -> npt.NDArray[np.float64]:
         tokens = self._mean_tokens()
         num_solved = len(self._seen) - self.num_rated - int((self.standing == WAITING).sum())
         num_above = self._outcomes_rated()[ABOVE]
         tokens[ABOVE] *= num_above / max(num_above + num_solved, 1)  # what a weak solver solves takes no strong token
-        found = [gain(before.chances_of(self.features.take(rows)), tokens) for rows in slices(unseen)]
-        return np.concatenate([np.empty(0), *found])
+        return tokens
 
     def _mean_tokens(self) -> npt.NDArray[np.float64]:
         number = self._outcomes_rated()
