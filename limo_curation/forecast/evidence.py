@@ -18,8 +18,10 @@ Basis = Literal["counted", "pilot", "guess"]
 
 MIN_PARTS: Final = 4
 """Parts from which their differences tell how much problems vary (ours)."""
-PROBLEM_SPREAD: Final = 1.5
-"""Standard deviation of a problem's tokens over their mean, where there are too few parts to tell (ours)."""
+TOKEN_SPREAD: Final = 1.5
+CHAIN_SPREAD: Final = 0.5
+"""Standard deviation over problems of their tokens and chains, as a share of the mean, where there are too few parts to
+tell it (ours)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +78,20 @@ def counted_share(part: float, whole: float, basis: Basis = "pilot") -> Share:
     return Share(max(part, 0.0) + 0.5, max(whole - part, 0.0) + 0.5, basis)
 
 
-def measured_amount(counts: Sequence[float], problems: Sequence[float]) -> Amount:
+def measured_amount(
+    counts: Sequence[float], problems: Sequence[float], *, spread_of_few: float = TOKEN_SPREAD
+) -> Amount:
     """Return a mean for each problem from the sums of parts, with the error that their differences tell.
 
     Args:
         counts: of each part, such as completion tokens.
         problems: of each part, none of them zero.
+        spread_of_few: standard deviation over the mean that is taken for fewer than `MIN_PARTS`.
     """
     total, num_problems = sum(counts), sum(problems)
     mean = total / num_problems
     if len(counts) < MIN_PARTS or not mean:
-        spread, freedom = PROBLEM_SPREAD, math.inf
+        spread, freedom = spread_of_few, math.inf
     else:
         # a part of n problems is off by a sum of n problems' deviations, so its square grows with n
         squares = sum((count - mean * size) ** 2 / size for count, size in zip(counts, problems, strict=True))
@@ -126,4 +131,5 @@ def solver_amount(manifest: Manifest, name: str, count: str) -> Amount:
 def chains_amount(manifest: Manifest) -> Amount:
     """Return the chains for each problem of generation."""
     parts = [part for part in manifest.parts if part.rows_in]
-    return measured_amount([float(part.kept.rows) for part in parts], [float(part.rows_in) for part in parts])
+    chains, problems = [float(part.kept.rows) for part in parts], [float(part.rows_in) for part in parts]
+    return measured_amount(chains, problems, spread_of_few=CHAIN_SPREAD)

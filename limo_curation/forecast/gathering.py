@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from limo_curation.config import RunConfig
 from limo_curation.engine_config import Solver
@@ -29,10 +29,12 @@ from limo_curation.forecast.guesses import (
     guessed_solver,
 )
 from limo_curation.forecast.rows import candidate_rows
-from limo_curation.run_record import STAGES, RunRecord, manifests
+from limo_curation.run_record import PROBLEM_STAGES, STAGES, RunRecord, manifests
 from limo_curation.store import Manifest, Store
 
-NO_PILOT = (
+CHAIN_STAGES: Final = ("verification", "judging")
+NEVER_DROP: Final = ("domains", "judging")
+NO_PILOT: Final = (
     "there is no pilot: all shares and tokens are guesses, and the intervals are wide. Run the profile on a sample of "
     "its sources, and name that run with --pilot"
 )
@@ -88,7 +90,9 @@ def gather_evidence(config: RunConfig, store: Store, *, pilot: RunRecord | None,
         rows=num_rows,
         rows_from=rows_from,
         counted=counted,
-        kept={stage: kept_share(stage, config, solvers, known.get(stage)) for stage in STAGES},
+        kept={
+            stage: kept_share(stage, config, solvers, known.get(stage)) for stage in (*PROBLEM_STAGES, *CHAIN_STAGES)
+        },
         solvers=solvers,
         chains=chains_amount(known["generation"]) if has_chains else guessed_chains(config),
         bytes_per_row={stage: one.bytes / one.rows_in for stage, one in known.items()},
@@ -154,11 +158,10 @@ def asked_alike(pilot: RunRecord, name: str, solver: Solver) -> bool:
 
 def kept_share(stage: str, config: RunConfig, solvers: tuple[SolverEvidence, ...], known: Manifest | None) -> Share:
     """Return the share that a stage keeps: of the pilot, or a guess."""
+    if stage in NEVER_DROP:
+        return Share(1.0, 0.0, "guess" if known is None else "pilot")
     if stage != "difficulty":
-        guess = KEPT_SHARES.get(stage)
-        if known is not None and stage not in ("generation", "selection"):
-            return counted_share(known.rows_kept, known.rows_in)
-        return CERTAIN if guess is None else guessed_share(guess)
+        return guessed_share(KEPT_SHARES[stage]) if known is None else counted_share(known.rows_kept, known.rows_in)
     raters = [one for one in solvers if one.stage == "difficulty"]
     if known is None or any(one.is_guess for one in raters):
         return guessed_share(IN_BAND if config.difficulty.strong is not None or not raters else UNSOLVED)

@@ -10,7 +10,7 @@ from typing import Final
 
 from limo_curation.config import RunConfig
 from limo_curation.engine_config import Solver
-from limo_curation.forecast.evidence import Amount, Share, SolverEvidence
+from limo_curation.forecast.evidence import TOKEN_SPREAD, Amount, Share, SolverEvidence
 
 KEPT_SHARES: Final = {
     "ingestion": (0.98, 20.0),
@@ -58,7 +58,7 @@ def guessed_share(guess: tuple[float, float]) -> Share:
 
 def guessed_amount(mean: float) -> Amount:
     """Return an amount for each problem that may be off by `FACTOR`."""
-    return Amount(mean, math.log(FACTOR) / 1.645, math.inf, 1.5, "guess")
+    return Amount(mean, math.log(FACTOR) / 1.645, math.inf, TOKEN_SPREAD, "guess")
 
 
 def guessed_solver(name: str, stage: str, solver: Solver, asked: Share) -> SolverEvidence:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
-from limo_curation.config import RunConfig
+from limo_curation.config import DemoConfig, RunConfig
+from limo_curation.demo.problems import write_demo
 from limo_curation.errors import ConfigError, CurationError
 from limo_curation.readers.batches import STREAM_ERRORS, arrow
 from limo_curation.readers.parquet import arrow_parquet
@@ -37,7 +39,7 @@ def candidate_rows(config: RunConfig) -> tuple[int, str]:
         ConfigError: a source does not tell. The message names the option that does.
     """
     if config.demo is not None:
-        return config.demo.num_problems, "demo.num_problems"
+        return demo_rows(config.demo), "the demo's generator"
     counts: list[int] = []
     for source in config.ingestion.sources:
         rows = source_rows(source)
@@ -46,6 +48,12 @@ def candidate_rows(config: RunConfig) -> tuple[int, str]:
         counts.append(rows)
     on_cards = all(source.path.startswith("hf://") for source in config.ingestion.sources)
     return sum(counts), "the sources' cards" if on_cards else "the sources' files"
+
+
+def demo_rows(demo: DemoConfig) -> int:
+    """Return the rows that the demo's run will write first: its problems, and what is planted among them."""
+    with TemporaryDirectory() as folder:
+        return num_lines(write_demo(Path(folder), num_problems=demo.num_problems, seed=demo.seed).problems)
 
 
 def source_rows(source: Source) -> int | None:

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import zstandard
 
+from limo_curation.demo.problems import write_demo
 from limo_curation.errors import ConfigError
 from limo_curation.forecast.rows import CARD_ROWS, candidate_rows, source_rows
 from limo_curation.presets import load_config
@@ -53,7 +54,10 @@ def test_sources_of_the_catalogue_are_counted_by_their_cards():
     assert candidate_rows(config) == (sum(CARD_ROWS.values()), "the sources' cards")
 
 
-def test_the_demo_counts_its_problems():
+def test_the_demo_counts_what_it_will_write(tmp_path: Path):
     config = load_config("demo")
     assert config.demo is not None
-    assert candidate_rows(config) == (config.demo.num_problems, "demo.num_problems")
+    written = write_demo(tmp_path, num_problems=config.demo.num_problems, seed=config.demo.seed)
+    rows = len(written.problems.read_text().splitlines())
+    assert rows > config.demo.num_problems, "there are planted ones"
+    assert candidate_rows(config) == (rows, "the demo's generator")
