@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 from pydantic import ValidationError
 
@@ -63,8 +64,8 @@ def do_chunks(plan: StagePlan, *, config: RunConfig, sampler: Sampler | None, ta
         name: quote(one) for name, one in (("plan", plan), ("config", config), ("sampler", sampler))
     }
     # called here, not submitted: when the flow run is cancelled, what it began is ended in order
-    num_chunks: Any = share_chunks(stage=plan.stage.name, takeover_seconds=takeover_seconds, **hidden)
-    return cast("int", num_chunks)
+    shared: Task[..., int] = share_chunks
+    return shared(stage=plan.stage.name, takeover_seconds=takeover_seconds, **hidden)
 
 
 def recorded_config(

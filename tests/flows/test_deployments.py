@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
@@ -23,13 +15,15 @@ pytest.importorskip("prefect", reason="Prefect is not installed (extra `flows`)"
 
 from limo_curation.config import RunConfig
 from limo_curation.presets import PRESETS_FOLDER, load_config
-from tests.flows.prefect_runs import plain_name, wait_until
+from tasks.gpu_workers import DEPLOYMENT
+from tests.flows.prefect_runs import wait_until
+from tests.flows.prefect_server import Prefect, names_of
 from tests.flows.small_files import write_files
 
-ROOT = Path(__file__).parent.parent.parent
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((PRESETS_FOLDER / "prefect.yaml").read_text(encoding="utf-8"))[
     "deployments"
 ]
+CURATING = [deployment for deployment in DEPLOYMENTS if deployment["work_pool"]["name"] == "cpu"]
 STAGES_BEFORE_CHAINS = [
     "ingestion",
     "screening",
@@ -64,18 +58,30 @@ def load_entrypoint(entrypoint: str) -> Any:
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=name_of)
-def test_deployment_runs_a_flow_that_exists_with_a_preset_that_loads(deployment: dict[str, Any]) -> None:
+def test_deployment_runs_a_flow_that_exists(deployment: dict[str, Any]) -> None:
     flow = load_entrypoint(deployment["entrypoint"])
 
-    assert flow.name == "curate"
+    assert flow.name in deployment["tags"]
     assert set(deployment["parameters"]) <= set(signature(flow.fn).parameters)
+
+
+@pytest.mark.parametrize("deployment", CURATING, ids=name_of)
+def test_deployment_curates_with_a_preset_that_loads(deployment: dict[str, Any]) -> None:
     profile = "full" if deployment["name"] == "delta" else deployment["name"]
     assert load_config(deployment["parameters"]["profile"]).profile == profile
 
 
 def test_every_preset_has_a_deployment_and_full_a_second_one() -> None:
     presets = {path.stem for path in PRESETS_FOLDER.glob("*.toml")}
-    assert presets | {"delta"} == {deployment["name"] for deployment in DEPLOYMENTS}
+    assert presets | {"delta"} == {deployment["name"] for deployment in CURATING}
+
+
+def test_workers_are_started_by_the_name_that_is_deployed_on_the_pool_with_gpus() -> None:
+    (deployment,) = [one for one in DEPLOYMENTS if one not in CURATING]
+
+    assert f"{load_entrypoint(deployment['entrypoint']).name}/{deployment['name']}" == DEPLOYMENT
+    assert deployment["work_pool"]["name"] == "gpu"
+    assert "concurrency_limit" not in deployment  # several share a stage
 
 
 def test_full_runs_once_a_week_and_delta_on_the_other_nights() -> None:
@@ -89,7 +95,7 @@ def test_full_runs_once_a_week_and_delta_on_the_other_nights() -> None:
     assert nightly["timezone"]
 
 
-@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=name_of)
+@pytest.mark.parametrize("deployment", CURATING, ids=name_of)
 def test_deployment_never_runs_twice_at_once(deployment: dict[str, Any]) -> None:
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
@@ -108,95 +114,6 @@ def test_flow_has_one_typed_parameter_for_each_section() -> None:
 
 
 # -- a server, a worker, a failure and its retry -----------------------------------------------------------------------
-
-
-class Prefect:
-    """Prefect's own commands and API, on a server of the test's own."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = str(probe.getsockname()[1])
-        self.folder = folder
-        self.api = f"http://127.0.0.1:{self.port}/api"
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
-            **environment,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PREFECT_HOME": str(folder / "prefect"),
-            "PREFECT_API_URL": self.api,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "DO_NOT_TRACK": "1",
-            "NO_COLOR": "1",
-        }
-
-    @contextmanager
-    def running(self, *arguments: str) -> Iterator[None]:
-        """Keep a command running, in a process group of its own that ends with the block."""
-        log = self.folder / f"{arguments[0]}.log"
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                ["prefect", *arguments],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            try:
-                yield
-            finally:
-                os.killpg(process.pid, signal.SIGTERM)
-                try:
-                    process.wait(15)
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait(15)
-
-    def do(self, *command: str) -> str:
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def is_healthy(self) -> bool:
-        try:
-            return httpx.get(f"{self.api}/health", timeout=5).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def state(self, flow_run_id: str) -> dict[str, Any]:
-        return httpx.get(f"{self.api}/flow_runs/{flow_run_id}", timeout=30).json()["state"]
-
-    def wait_for(self, flow_run_id: str, state_type: str) -> dict[str, Any]:
-        def is_there() -> bool:
-            state = self.state(flow_run_id)
-            assert state["type"] in (state_type, "SCHEDULED", "PENDING", "RUNNING"), state
-            return state["type"] == state_type
-
-        wait_until(is_there, seconds=90, what=f"{flow_run_id} to be {state_type}")
-        return self.state(flow_run_id)
-
-    def deployments(self) -> dict[str, dict[str, Any]]:
-        """Return all deployments by name, without times."""
-        found = httpx.post(f"{self.api}/deployments/filter", json={}, timeout=30).json()
-        return {deployment["name"]: without_times(deployment) for deployment in found}
-
-    def task_runs(self, flow_run_id: str, *, last: str) -> list[dict[str, Any]]:
-        """Return a flow run's task runs, without Prefect's random endings of names, once `last` has ended."""
-        found: list[dict[str, Any]] = []
-
-        def have_ended() -> bool:
-            body = {"flow_runs": {"id": {"any_": [flow_run_id]}}, "sort": "EXPECTED_START_TIME_ASC"}
-            found[:] = httpx.post(f"{self.api}/task_runs/filter", json=body, timeout=30).json()
-            for run in found:
-                run["name"] = plain_name(run["name"])
-            return last in names_of(found) and all(run["state_type"] == "COMPLETED" for run in found)
-
-        wait_until(have_ended, what=f"the task runs up to {last}")
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +136,8 @@ def test_deploying_again_changes_nothing_but_the_time(prefect: Prefect) -> None:
 
     assert prefect.deployments() == before
     assert set(before) == {deployment["name"] for deployment in DEPLOYMENTS}
-    assert {deployment["work_pool_name"] for deployment in before.values()} == {"cpu"}
+    pools = {name: deployment["work_pool_name"] for name, deployment in before.items()}
+    assert pools == {deployment["name"]: deployment["work_pool"]["name"] for deployment in DEPLOYMENTS}
     (weekly,), (nightly,) = before["full"]["schedules"], before["delta"]["schedules"]
     assert (weekly["schedule"]["cron"], nightly["schedule"]["cron"]) == ("0 2 * * 0", "0 2 * * 1-6")
     assert {schedule["schedule"]["timezone"] for schedule in (weekly, nightly)} == {"UTC"}
@@ -263,22 +181,9 @@ def test_retried_flow_run_redoes_the_failed_stage_and_what_follows(prefect: Pref
     assert len(list((folder / "runs").glob("recorded-*/report.html"))) == 1
 
 
-def without_times(value: Any) -> Any:
-    if isinstance(value, list):
-        return [without_times(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    dropped = ("created", "updated", "last_polled", "status", "version_id", "version_info")
-    return {key: without_times(item) for key, item in value.items() if key not in dropped}
-
-
 def when(run: dict[str, Any]) -> tuple[str, int, str, str]:
     """Return what would differ if a task run had been executed once more."""
     return run["id"], run["run_count"], run["start_time"], run["end_time"]
-
-
-def names_of(runs: list[dict[str, Any]]) -> list[str]:
-    return [run["name"] for run in runs]
 
 
 def whole_stages(runs: list[dict[str, Any]]) -> list[str]:
