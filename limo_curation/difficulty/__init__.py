@@ -5,9 +5,9 @@
     published      a pass rate that the source publishes takes the place of sampling
 
 A gold answer that most strong attempts contradict with one other answer is disputed (`gold_audit.py`).
-Problems are tried side by side, and of each one only those attempts are drawn that a one-by-one trial would draw: so
-neither the order in which they finish nor how many are under way changes a number. "LIMO" numbers are in
-`config.DifficultyConfig`.
+Problems are tried side by side. The attempts on each are looked at in their order, and what came after the deciding one
+is not counted: so neither the order in which they finish nor how many are under way changes a number. "LIMO" numbers
+are in `config.DifficultyConfig`.
 
 In the order in which to read them:
 
