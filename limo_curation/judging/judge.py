@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 Level = Literal["L1", "L2", "L3", "L4", "L5"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+LEVEL_WIDTH: Final = 1 / len(LEVELS)
+"""Of a level on the scale of [0, 1]. A factor, since Polars divides one row by other means than many, and the last bit
+of a quotient would depend on the size of a part."""
 AXES: Final = tuple(AxisWeights.model_fields)
 FULL_SCORE: Final = 10  # of an axis
 MAX_REPLY_CHARACTERS: Final = (
@@ -253,7 +256,7 @@ def aggregate(judgements: pl.DataFrame, *, weights: AxisWeights = AxisWeights())
     return totals.select(
         "chain_id",
         judge_level=pl.format("L{}", "level"),
-        judge_score=((pl.col("level") - 1 + pl.col("axes")) / len(LEVELS)).clip(0.0, 1.0),
+        judge_score=((pl.col("level") - 1 + pl.col("axes")) * LEVEL_WIDTH).clip(0.0, 1.0),
         num_judgements="num_judgements",
         num_unparsed="num_unparsed",
         judge_reasons=pl.when(pl.col("num_judgements") > 0).then("judge_reasons"),

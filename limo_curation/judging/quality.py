@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from limo_curation.judging.judge import AXES, LEVELS
+from limo_curation.judging.judge import AXES, LEVEL_WIDTH, LEVELS
 from limo_curation.judging.judge_prompt import as_data
 from limo_curation.ledger import DropRule
 
@@ -65,7 +65,7 @@ def add_quality(chains: pl.DataFrame, decisions: pl.DataFrame, *, weight: float)
         human_note=pl.concat_str("reviewer", "note", separator=": ", ignore_nulls=True),
     )
     joined = chains.join(decided, on="chain_id", how="left", maintain_order="left")
-    by_person = (level_number("human_decision") - 1 + pl.col("rule_score")) / len(LEVELS)
+    by_person = (level_number("human_decision") - 1 + pl.col("rule_score")) * LEVEL_WIDTH
     blend = (1 - weight) * pl.col("rule_score") + weight * pl.col("judge_score")
     apart = (level_number("rule_level") - level_number("judge_level")).abs() >= CONTESTED_LEVELS
     return joined.with_columns(
