@@ -20,11 +20,10 @@ from typer.core import TyperGroup
 from limo_curation.config import ExecutionConfig
 from limo_curation.doctor import Check, examine
 from limo_curation.errors import ConfigError, CurationError
+from limo_curation.housekeeping import collect_garbage, entries, verify_store
 from limo_curation.presets import load_config
 from limo_curation.run_record import (
     RunRecord,
-    collect_garbage,
-    entries,
     explain_problem,
     latest_record,
     list_records,
@@ -33,7 +32,6 @@ from limo_curation.run_record import (
     missing_stages,
     record_names,
     spent_budget,
-    verify_store,
 )
 from limo_curation.store import Store
 
