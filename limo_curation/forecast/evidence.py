@@ -100,22 +100,22 @@ def measured_amount(
     return Amount(mean, spread / math.sqrt(num_problems), freedom, spread, "pilot")
 
 
-def measured_solver(name: str, solver: Solver, manifest: Manifest, *, before: float) -> SolverEvidence:
+def measured_solver(name: str, solver: Solver, manifest: Manifest, *, asked: Share) -> SolverEvidence:
     """Return what a stage of the pilot tells of a solver that it asked.
 
     Args:
         name: of the solver, in the metrics.
         solver: its section of the run file.
         manifest: of the stage.
-        before: problems that the solver before was asked, or rows of the stage.
+        asked: of the problems that the solver before was asked, or of the stage's rows.
     """
-    asked = manifest.metrics[f"{name}_num_problems"]
+    num_problems = manifest.metrics[f"{name}_num_problems"]
     return SolverEvidence(
         name=name,
         stage=manifest.stage,
         solver=solver,
-        asked=counted_share(asked, before),
-        attempts=manifest.metrics[f"{name}_num_attempts"] / asked,
+        asked=asked,
+        attempts=manifest.metrics[f"{name}_num_attempts"] / num_problems,
         prompt_tokens=solver_amount(manifest, name, "num_prompt_tokens"),
         completion_tokens=solver_amount(manifest, name, "num_completion_tokens"),
     )

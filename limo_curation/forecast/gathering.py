@@ -126,20 +126,21 @@ def solver_evidence(
         is_alike = stage in counted or (pilot is not None and asked_alike(pilot, name, solver))
         before_it = found[-1].name if stage == "difficulty" and found else None
         if manifest is None or not is_alike or not manifest.metrics.get(f"{name}_num_problems"):
-            found.append(guessed_solver(name, stage, solver, guessed_asked(config, stage, before_it)))
-            continue
-        before = manifest.rows_in if before_it is None else manifest.metrics.get(f"{before_it}_num_problems", 0.0)
-        found.append(measured_solver(name, solver, manifest, before=before))
+            found.append(guessed_solver(name, stage, solver, asked_share(config, name, stage, before_it, None)))
+        else:
+            asked = asked_share(config, name, stage, before_it, manifest)
+            found.append(measured_solver(name, solver, manifest, asked=asked))
     return tuple(found)
 
 
-def guessed_asked(config: RunConfig, stage: str, before_it: str | None) -> Share:
-    """Return the share of problems that a solver may be asked."""
-    if stage == "generation":
+def asked_share(config: RunConfig, name: str, stage: str, before_it: str | None, manifest: Manifest | None) -> Share:
+    """Return the share of problems that a solver is asked: all where nothing decides before it, counted, or a guess."""
+    if stage == "generation" or (before_it is None and samples_every_problem(config)):
         return CERTAIN
-    if before_it is None:
-        return CERTAIN if samples_every_problem(config) else guessed_share(WITHOUT_RATE)
-    return guessed_share(UNSOLVED)
+    if manifest is None:
+        return guessed_share(WITHOUT_RATE if before_it is None else UNSOLVED)
+    before = manifest.rows_in if before_it is None else manifest.metrics.get(f"{before_it}_num_problems", 0.0)
+    return counted_share(manifest.metrics[f"{name}_num_problems"], before)
 
 
 def asked_alike(pilot: RunRecord, name: str, solver: Solver) -> bool:
