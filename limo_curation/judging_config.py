@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from limo_curation.judge_config import JudgeConfig
 from limo_curation.problem_config import StageConfig
 from limo_curation.source_config import Count, Fraction, Section
 
@@ -29,12 +30,33 @@ class AxisWeights(Section):
         return self
 
 
+Rate = Annotated[float, Field(gt=0)]
+
+
 class JudgingConfig(StageConfig):
-    """LIMO's rule score. The scales are ours: the value of an axis from which it counts as full."""
+    """LIMO's rule score. Each `full_` value is where its axis is full; without one, what the reference set has."""
 
     weights: AxisWeights = AxisWeights()
-    full_elaboration_words: Count = 6_000
-    full_self_verification: Annotated[float, Field(gt=0)] = 8.0
-    """Checking words per 1,000 words."""
-    full_exploration: Annotated[float, Field(gt=0)] = 8.0
-    full_adaptive_granularity: Annotated[float, Field(gt=0)] = 16.0
+    full_elaboration_words: Count | None = None
+    """Words in distinct sentences with a formula or a figure."""
+    full_self_verification: Rate | None = None
+    """Sentences with a formula and a checking word, per 1,000 words of the chain."""
+    full_exploration: Rate | None = None
+    full_adaptive_granularity: Rate | None = None
+    judge: JudgeConfig | None = None
+    """Language models that grade chains beside the rules; None: nobody is asked."""
+
+    def key_fields(self) -> dict[str, Any]:
+        """Return all but the places of the judges' files, whose content is an input of the stage."""
+        judge = None if self.judge is None else self.judge.key_fields()
+        return super().key_fields() | {"judge": judge}
+
+    def full_values(self) -> dict[str, float]:
+        """Return the axes whose full value is set here."""
+        values = {
+            "elaboration": self.full_elaboration_words,
+            "self_verification": self.full_self_verification,
+            "exploration": self.full_exploration,
+            "adaptive_granularity": self.full_adaptive_granularity,
+        }
+        return {axis: float(value) for axis, value in values.items() if value is not None}

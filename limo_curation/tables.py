@@ -166,11 +166,26 @@ VERIFIED_CHAINS: Final = CHAINS.extend(
 
 JUDGED_CHAINS: Final = VERIFIED_CHAINS.extend(
     "JUDGED_CHAINS",
-    elaboration=Column(pl.Float64, "length, scaled to [0, 1]"),
-    self_verification=Column(pl.Float64, "checking words per 1,000 words, scaled to [0, 1]"),
-    exploration=Column(pl.Float64, "tentative words per 1,000 words, scaled to [0, 1]"),
-    adaptive_granularity=Column(pl.Float64, "connecting words per 1,000 words, scaled to [0, 1]"),
+    elaboration=Column(pl.Float64, "words in distinct sentences with a formula or a figure, on [0, 1]"),
+    self_verification=Column(pl.Float64, "sentences with a formula and a checking word, per 1,000 words, on [0, 1]"),
+    exploration=Column(pl.Float64, "sentences with a formula and a tentative word, per 1,000 words, on [0, 1]"),
+    adaptive_granularity=Column(
+        pl.Float64, "sentences with a formula and a connecting word, per 1,000 words, on [0, 1]"
+    ),
     rule_score=Column(pl.Float64, "weighted sum of the four axes, in [0, 1]"),
+    soundness=Column(pl.Float64, "whether the text arrives, moves on and keeps to the matter; in each axis, in [0, 1]"),
+    rule_level=Column(pl.String, "L1 to L5 by rules alone"),
+    judge_level=Column(pl.String, "L1 to L5, median of all judges' replies; null: unscored, or there is no judge"),
+    judge_score=Column(pl.Float64, "the judges' level, and within it their axes, in [0, 1]"),
+    num_judgements=Column(pl.Int64, "replies of judges that were read"),
+    num_unparsed=Column(pl.Int64, "replies of judges that could not be read"),
+    judge_reasons=Column(pl.String, "for each reply that was read a line: judge, level, axes, reasons"),
+    judge_shown_fraction=Column(pl.Float64, "share of the chain's characters that the judges were shown"),
+    comparison=Column(pl.String, "won, lost or tie against another chain of the problem; null: not compared"),
+    is_contested=Column(pl.Boolean, "whether rules and judges are two levels or more apart and no person has decided"),
+    human_decision=Column(pl.String, "keep, or the level L1 to L5 that a person gave; null: nobody has decided"),
+    human_note=Column(pl.String, "who decided, and why"),
+    quality=Column(pl.Float64, "what chains are ranked by: rules, judges and people together, in [0, 1]"),
 )
 
 SAMPLES: Final = Table(

@@ -1,29 +1,35 @@
 """LIMO's rule score: length and three kinds of words per length, weighted 30, 20, 25 and 25 percent.
 
-Words alone reward chains that are stuffed with them, so a repeated sentence counts once (for the length and for the
-words; sentences that differ in their digits only are the same for the words), a sentence counts once for each axis, and
-each axis is capped at the config's "full" value. The score ranks chains that passed verification; it never rescues one.
+Words alone reward chains that are stuffed with them. So a word counts only in a sentence with a formula, a wording and
+a formula count once each, a rate falls again where it is far above what good chains have, and every axis is multiplied
+by the chain's soundness (`soundness.py`). A law follows that the tests hold: a sentence without a formula or a figure,
+put in anywhere, never raises a score. The scales are percentiles of a reference set (`reference.py`). The score ranks
+chains that passed verification; it never rescues one.
 """
 
 from __future__ import annotations
 
-import functools
-import re
-import tomllib
-from importlib.resources import files
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
 
+from limo_curation.judging.features import count_features
+from limo_curation.judging.levels import level_features
+from limo_curation.judging.reference import Reference, read_reference
+from limo_curation.judging.sentences import WORD_AXES
+from limo_curation.judging.soundness import soundness
 from limo_curation.judging_config import JudgingConfig
 from limo_curation.ledger import StageResult
 from limo_curation.stage import RowStage
 from limo_curation.tables import DROPPED, JUDGED_CHAINS, VERIFIED_CHAINS
 
-WORD_AXES: Final = ("self_verification", "exploration", "adaptive_granularity")
-WORD: Final = r"\p{Han}|[^\s\p{Han}]+"
-SENTENCE_END: Final = r"([.!?;])\s|([。！？；])"
-BATCH_ROWS: Final = 2_000  # chains that are split into sentences at a time: some 100 MB of text
+AXES: Final = ("elaboration", *WORD_AXES)
+MIN_RATED_WORDS: Final = 2_000
+"""Ours: a shorter chain's rates are per so many words, or one "since" in a line of ten words would be a record."""
+EXCESS: Final = 4.0
+"""Ours: an axis stays full up to so many times its full value; at twice that it is back at zero."""
+SCORED: Final = (*AXES, "rule_score", "soundness")
 
 
 def score_rules(chains: pl.DataFrame, *, config: JudgingConfig = JudgingConfig()) -> pl.DataFrame:  # noqa: B008 (frozen)
@@ -34,74 +40,59 @@ def score_rules(chains: pl.DataFrame, *, config: JudgingConfig = JudgingConfig()
         config: weights of the axes and the values from which each is full.
 
     Returns:
-        One row per chain, in order: chain_id; elaboration, self_verification, exploration, adaptive_granularity and
-        rule_score, each in [0, 1]; and what they come from: num_words (words of distinct sentences, a Han character
-        is one), num_sentences (distinct), and num_<axis> (distinct sentences that hold a word of the axis).
+        One row per chain, in order: chain_id; elaboration, self_verification, exploration, adaptive_granularity,
+        rule_score (their weighted sum) and soundness (already in each of them), all in [0, 1]; then what they come
+        from: num_words (a Han character is one), num_sentences, num_substance_words (of distinct sentences with a
+        formula or a figure), num_<axis> (distinct sentences with a formula and a word of the axis), completeness,
+        compression,
+        substance_share (`soundness.py`), language_share (share of the rarer script in the prose, in [0, 0.5]), and
+        num_checks, num_corrections, num_paths, num_formulas, num_prose_words (`structure.py`).
     """
-    batches = [features(batch["chain"]) for batch in chains.select("chain").iter_slices(BATCH_ROWS)]
-    counted = pl.concat(batches) if batches else features(pl.Series("chain", [], pl.String))
-    full = {axis: getattr(config, f"full_{axis}") for axis in WORD_AXES}
-    axes = counted.select(
-        elaboration=capped(pl.col("num_words") / config.full_elaboration_words),
-        **{axis: capped(pl.col(f"num_{axis}") * 1_000 / pl.col("num_words") / full[axis]) for axis in WORD_AXES},
+    scored = score_features(count_features(chains["chain"]), config=config, reference=read_reference())
+    return pl.concat([chains.select("chain_id"), scored], how="horizontal")
+
+
+def score_features(features: pl.DataFrame, *, config: JudgingConfig, reference: Reference) -> pl.DataFrame:
+    """Scale what `count_features` counted: the score of `score_rules` on another reference set.
+
+    Returns:
+        One row per row, in order: the axes, rule_score and soundness, and behind them the features.
+    """
+    values = axis_values(reference.full_values() | config.full_values())
+    axes = features.with_columns(soundness()).with_columns(
+        (pl.col("soundness") * value).alias(axis) for axis, value in values.items()
     )
-    weights = config.weights.model_dump()
-    score = pl.sum_horizontal(pl.col(axis) * weight for axis, weight in weights.items())
-    scored = axes.with_columns(rule_score=capped(score))
-    return pl.concat([chains.select("chain_id"), scored, counted], how="horizontal")
+    weighted = (pl.col(axis) * weight for axis, weight in config.weights.model_dump().items())
+    scored = axes.with_columns(rule_score=pl.sum_horizontal(weighted).clip(0.0, 1.0))
+    return scored.select(*SCORED, pl.exclude(SCORED))
 
 
-def capped(value: pl.Expr) -> pl.Expr:
-    """Return a value cut to [0, 1]; zero where there are no words to divide by."""
-    return value.fill_nan(0.0).clip(0.0, 1.0)
-
-
-def features(chains: pl.Series) -> pl.DataFrame:
-    """Count distinct sentences, their words, and those that hold a word of each axis."""
-    sentences = (
-        chains.rename("sentence")
-        .to_frame()
-        .with_row_index("row")
-        .with_columns(pl.col("sentence").fill_null("").str.to_lowercase().str.replace_all(SENTENCE_END, "$1$2\n"))
-        .with_columns(pl.col("sentence").str.split("\n"))
-        .explode("sentence")
-        .with_columns(pl.col("sentence").str.strip_chars())
-        .filter(pl.col("sentence") != "")
-        .unique(["row", "sentence"])
-    )
-    masked = pl.col("sentence").str.replace_all(r"[\d\s\p{P}]+", " ")
-    lengths = sentences.group_by("row").agg(
-        num_words=pl.col("sentence").str.count_matches(WORD).cast(pl.Int64).sum(),
-        num_sentences=pl.len().cast(pl.Int64),
-    )
-    hits = sentences.group_by("row", masked.alias("masked")).agg(
-        pl.col("sentence").str.contains(lexicon_pattern(axis)).any().alias(f"num_{axis}") for axis in WORD_AXES
-    )
-    totals = hits.group_by("row").agg(pl.col(f"num_{axis}").sum().cast(pl.Int64) for axis in WORD_AXES)
-    joined = (
-        chains.to_frame().with_row_index("row").select("row").join(lengths, on="row", how="left", maintain_order="left")
-    )
-    return joined.join(totals, on="row", how="left", maintain_order="left").drop("row").fill_null(0)
-
-
-@functools.cache
-def lexicon_pattern(axis: str) -> str:
-    """Return the regular expression that finds any word of an axis in lower-case text."""
-    text = files("limo_curation.judging").joinpath("data", f"{axis}.toml").read_text(encoding="utf-8")
-    words: dict[str, list[str]] = tomllib.loads(text)
-    english = "|".join(re.escape(word).replace(r"\ ", " ") for word in words["en"])
-    return rf"\b(?:{english})\b|" + "|".join(words["zh"])
+def axis_values(full: Mapping[str, float]) -> dict[str, pl.Expr]:
+    """Return each axis on its scale of [0, 1], before the soundness."""
+    values = {"elaboration": (pl.col("num_substance_words") * (1 / full["elaboration"])).clip(0.0, 1.0)}
+    for axis in WORD_AXES:
+        rate, dense_rate = (
+            pl.col(f"num_{axis}") * (1_000 / full[axis]) / pl.col(words).clip(lower_bound=MIN_RATED_WORDS)
+            for words in ("num_words", "num_substance_words")
+        )
+        values[axis] = rate.clip(0.0, 1.0) * (2 - dense_rate * (1 / EXCESS)).clip(0.0, 1.0)
+    return values
 
 
 def judge_chains(chains: pl.DataFrame, *, config: JudgingConfig) -> StageResult:
-    """Add the four axes and the rule score; every chain is kept.
+    """Add the four axes, the rule score and the rules' level; every chain is kept, what judges say stays null.
 
     Args:
         chains: a VERIFIED_CHAINS table.
         config: weights and scales of the score.
     """
     scores = score_rules(chains, config=config)
-    judged = chains.with_columns(scores.get_column(name) for name in JUDGED_CHAINS.columns if name in scores.columns)
+    scores = scores.with_columns(rule_level=level_features(scores, chains["chain"])["level"])
+    judged = chains.with_columns(
+        scores.get_column(name) if name in scores.columns else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in JUDGED_CHAINS.schema.items()
+        if name not in VERIFIED_CHAINS.columns
+    )
     mean = scores["rule_score"].mean()
     metrics = {"mean_rule_score_fraction": mean} if isinstance(mean, float) else {}
     return StageResult(JUDGED_CHAINS.check(judged), DROPPED.empty(), metrics)

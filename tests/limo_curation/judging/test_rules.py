@@ -1,42 +1,72 @@
 """The rule score: what raises it, and what must not."""
 
+import itertools
+
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limo_curation.judging import JUDGING, judge_chains, score_rules
+from limo_curation.judging.features import count_features
+from limo_curation.judging.rules import AXES, MIN_RATED_WORDS
 from limo_curation.judging_config import AxisWeights, JudgingConfig
 from limo_curation.tables import DROPPED, JUDGED_CHAINS, VERIFIED_CHAINS
+from measurements.judging_attacks import CHINESE, ENGLISH, NUMBERED, SPREAD, STUFFING, interleaved
 
-AXES = ["elaboration", "self_verification", "exploration", "adaptive_granularity"]
-PLAIN = "\n".join(f"Adding term number {n} gives a sum of {n * (n + 1) // 2} for the row." for n in range(100))
+STEPS = [
+    f"Adding the term {word} n to the sum gives s = {n * (n + 1) // 2} so far."
+    for n, word in enumerate(("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"), 1)
+]
+PLAIN = "\n".join([*STEPS, r"The answer is \boxed{45}."])
+CAREFUL = PLAIN.replace(
+    r"The answer is",
+    "Let me check the sum: 9 * 10 = 90, and half of it is 45.\n"
+    "I also verify the pairs: since 1 + 8 = 9, there are 4 of them and one more nine.\nThe answer is",
+)
 
 
-def score(*texts: str | None) -> pl.DataFrame:
+def score(*texts: str | None, config: JudgingConfig = JudgingConfig()) -> pl.DataFrame:  # noqa: B008 (frozen)
     ids = [f"c{index}" for index in range(len(texts))]
-    return score_rules(pl.DataFrame({"chain_id": ids, "chain": texts}, schema={"chain_id": str, "chain": str}))
+    frame = pl.DataFrame({"chain_id": ids, "chain": texts}, schema={"chain_id": str, "chain": str})
+    return score_rules(frame, config=config)
+
+
+def rule_score(*texts: str | None) -> list[float]:
+    return score(*texts)["rule_score"].to_list()
 
 
 @pytest.mark.parametrize(
     ("sentence", "axis"),
     [
-        ("Let me check this with the first equation.", "self_verification"),
-        ("验证一下这个结果。", "self_verification"),
-        ("Perhaps a symmetric choice works better.", "exploration"),
-        ("也许可以用另一种方法。", "exploration"),
-        ("Therefore the triangle is isosceles.", "adaptive_granularity"),
-        ("因为两边相等，角也相等。", "adaptive_granularity"),
+        ("Let me check this: 3 + 4 = 7.", "self_verification"),
+        ("验证一下：3+4=7。", "self_verification"),
+        ("Perhaps k = 3 works better.", "exploration"),
+        ("也许可以设k=3。", "exploration"),
+        ("Therefore AB = AC.", "adaptive_granularity"),
+        ("因为a=b，角也相等。", "adaptive_granularity"),
     ],
 )
 def test_each_axis_sees_its_words_in_both_languages(sentence: str, axis: str) -> None:
-    counts = score(f"{PLAIN}\n{sentence}").select(f"num_{name}" for name in AXES[1:]).row(0, named=True)
-    assert {name for name, count in counts.items() if count} == {f"num_{axis}"}
+    plain, told = score(PLAIN, f"{sentence}\n{PLAIN}").select(f"num_{name}" for name in AXES[1:]).iter_rows(named=True)
+    assert {name for name in told if told[name] > plain[name]} == {f"num_{axis}"}
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Let me check this.", "Wait, let me check 17!", "验证一下这个结果。", "Therefore, perhaps."]
+)
+def test_a_word_without_a_formula_counts_for_nothing(sentence: str) -> None:
+    counts = score(sentence).select(f"num_{name}" for name in AXES[1:])
+    assert counts.row(0) == (0, 0, 0)
 
 
 def test_words_inside_other_words_do_not_count() -> None:
-    scored = score("The checkerboard mightily awaits sincere people.")
+    scored = score("The checkerboard mightily awaits sincere people with n = 3.")
     assert scored.select(AXES[1:]).row(0) == (0.0, 0.0, 0.0)
+
+
+def test_an_apostrophe_makes_no_formula() -> None:
+    assert score("Let's verify, it doesn't hurt, e.g. like so.")["num_self_verification"].to_list() == [0]
 
 
 def test_length_counts_words_and_each_han_character() -> None:
@@ -44,57 +74,138 @@ def test_length_counts_words_and_each_han_character() -> None:
 
 
 def test_longer_chain_is_more_elaborate_up_to_the_cap() -> None:
-    texts = ["\n".join(f"step {n} of {size}" for n in range(size)) for size in (10, 100, 5_000)]
-    short, longer, longest = score(*texts)["elaboration"]
+    words = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu")
+    steps = [f"{' '.join(picked)} give x = {at}" for at, picked in enumerate(itertools.permutations(words, 4))]
+    texts = ["\n".join([*steps[:size], "The answer is 3."]) for size in (10, 100, 5_000)]
+    short, longer, longest = score(*texts)["elaboration"] / score(*texts)["soundness"]
     assert 0 < short < longer < longest == 1.0
 
 
-@pytest.mark.parametrize(
-    "stuffing", ["Wait, let me check. " * 200, "\n".join(f"Wait, let me check {n}!" for n in range(200))]
-)
-def test_repeating_a_checking_sentence_gains_nothing_over_saying_it_once(stuffing: str) -> None:
-    once, stuffed = score(f"{PLAIN}\nWait, let me check.", f"{PLAIN}\n{stuffing}")["rule_score"]
-    assert stuffed <= once + 0.05
+def test_two_checks_that_calculate_beat_two_hundred_that_are_only_announced() -> None:
+    stuffed = PLAIN.replace("The answer", f"{'Wait, let me check. ' * 200}\nThe answer")
+    careful, announced, plain = rule_score(CAREFUL, stuffed, PLAIN)
+    assert careful > plain >= announced
 
 
-def test_a_sentence_full_of_checking_words_counts_once() -> None:
-    once, full = score(f"{PLAIN}\nI check it.", f"{PLAIN}\nI check, verify, recheck, confirm it.")[
-        "num_self_verification"
+@pytest.mark.parametrize("attack", STUFFING.values(), ids=STUFFING.keys())
+@pytest.mark.parametrize("text", [PLAIN, CAREFUL, CAREFUL * 3], ids=["plain", "careful", "long"])
+def test_stuffing_gains_nothing(text: str, attack: object) -> None:
+    assert callable(attack)
+    before, after = rule_score(text, attack(text))
+    assert after <= before + 0.0005  # a sham check in one phrase counts once, whatever the number of formulas
+
+
+def test_phrases_around_one_formula_count_once() -> None:
+    many = "\n".join(f"{phrase.rstrip('.')}: 3 + 4 = 7." for phrase in (*ENGLISH, *CHINESE, *SPREAD))
+    assert score(many).select(f"num_{name}" for name in AXES[1:]).row(0) == (1, 1, 1)
+
+
+def test_formulas_in_one_phrase_count_once() -> None:
+    many = "\n".join(f"Let me check: {n} + {n} = {2 * n}." for n in range(200))
+    assert score(many)["num_self_verification"].to_list() == [1]
+
+
+def test_a_rate_far_above_good_chains_falls_back() -> None:
+    names = ("sum", "product", "difference", "square", "cube", "half", "double", "root", "ratio", "mean", "mode")
+    lines = [
+        f"I check the {a} of the {b}: {n}x = {n * n}." for n, (a, b) in enumerate(itertools.permutations(names, 2))
     ]
-    assert once == full == 1
+    some, all_of_them = score("\n".join([*lines[:10], "The answer is 5."]), "\n".join([*lines, "The answer is 5."]))[
+        "self_verification"
+    ]
+    assert 0 == all_of_them < some
 
 
 def test_empty_chain_scores_zero() -> None:
-    assert score(None, "", " \n ")["rule_score"].to_list() == [0.0, 0.0, 0.0]
+    assert rule_score(None, "", " \n ") == [0.0, 0.0, 0.0]
+
+
+def test_no_rows_give_no_rows_with_the_same_columns() -> None:
+    none, one = score(), score(PLAIN)
+    assert (none.height, none.schema) == (0, one.schema)
 
 
 def test_order_and_repeated_ids_are_kept() -> None:
-    frame = pl.DataFrame({"chain_id": ["b", "a", "b"], "chain": ["check it", "no", "check it"]})
+    frame = pl.DataFrame({"chain_id": ["b", "a", "b"], "chain": [CAREFUL, "no", CAREFUL]})
     scored = score_rules(frame)
     assert scored["chain_id"].to_list() == ["b", "a", "b"]
-    assert scored["num_self_verification"].to_list() == [1, 0, 1]
+    assert scored["num_self_verification"].to_list() == [2, 0, 2]
 
 
 def test_weights_decide_what_the_score_is_made_of() -> None:
     weights = AxisWeights(elaboration=0, self_verification=1, exploration=0, adaptive_granularity=0)
-    frame = pl.DataFrame({"chain_id": ["a"], "chain": ["I check it"]})
-    assert score_rules(frame, config=JudgingConfig(weights=weights))["rule_score"].to_list() == [1.0]
+    scored = score(CAREFUL, config=JudgingConfig(weights=weights))
+    assert scored["rule_score"].to_list() == scored["self_verification"].to_list() != [0.0]
 
 
-@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), max_size=4))
+def test_the_score_is_the_weighted_sum_of_the_axes() -> None:
+    scored = score(PLAIN, CAREFUL, "n = 3")
+    weights = JudgingConfig().weights.model_dump()
+    sums = scored.select(pl.sum_horizontal(pl.col(axis) * weight for axis, weight in weights.items())).to_series()
+    assert (scored["rule_score"] - sums).abs().max() == pytest.approx(0, abs=1e-12)
+
+
+def test_a_full_value_of_the_config_replaces_that_of_the_reference_set() -> None:
+    full = 1_000 / MIN_RATED_WORDS
+    scored = score(CAREFUL, config=JudgingConfig(full_self_verification=2 * full, full_elaboration_words=1))
+    row = scored.row(0, named=True)
+    assert (row["self_verification"], row["elaboration"]) == pytest.approx((row["soundness"], row["soundness"]))
+
+
+TEXTS = st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), max_size=4)
+SUBSTANCE = st.sampled_from([*STEPS, "Let me check: 3 + 4 = 7.", "Perhaps k = 3.", "Hence 2k = 6.", r"So \boxed{45}."])
+EMPTY = st.sampled_from([*ENGLISH, *CHINESE, *SPREAD[:20], *NUMBERED[:5], "Nothing of note happens here."])
+
+
+@given(TEXTS)
 def test_every_axis_and_the_score_lie_between_zero_and_one(texts: list[str]) -> None:
     scored = score(*texts)
     assert scored.height == len(texts)
-    for name in [*AXES, "rule_score"]:
+    for name in [*AXES, "rule_score", "soundness"]:
         assert scored[name].is_between(0, 1).all()
 
 
+@settings(deadline=None)
+@given(
+    st.lists(SUBSTANCE, min_size=1, max_size=12), st.lists(st.tuples(st.integers(0, 12), EMPTY), min_size=1, max_size=8)
+)
+def test_sentences_without_substance_never_raise_a_score(steps: list[str], put_in: list[tuple[int, str]]) -> None:
+    stuffed = list(steps)
+    for at, sentence in put_in:
+        stuffed.insert(at, sentence)
+    before, after = rule_score("\n".join(steps), "\n".join(stuffed))
+    assert after <= before + 1e-12
+
+
+@settings(deadline=None)
+@given(st.lists(SUBSTANCE, min_size=1, max_size=12), st.integers(1, 4))
+def test_saying_everything_again_never_raises_a_score(steps: list[str], times: int) -> None:
+    before, after = rule_score("\n".join(steps), "\n".join(steps * (times + 1)))
+    assert after <= before + 1e-12
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(SUBSTANCE | EMPTY, max_size=8).map("\n".join), min_size=1, max_size=6), st.integers(0, 5))
+def test_a_score_depends_on_nothing_but_the_chain(texts: list[str], turn: int) -> None:
+    alone = [rule_score(text)[0] for text in texts]
+    assert rule_score(*texts) == alone
+    assert rule_score(*texts[turn:], *texts[:turn]) == alone[turn:] + alone[:turn]
+
+
+def test_batches_give_what_one_batch_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pl.Series("chain", [PLAIN, CAREFUL, None, interleaved(CAREFUL, ENGLISH), "n = 3"])
+    whole = count_features(texts)
+    monkeypatch.setattr("limo_curation.judging.features.BATCH_ROWS", 2)
+    assert count_features(texts).equals(whole)
+
+
 def test_judging_keeps_every_chain_with_its_columns() -> None:
-    row = dict.fromkeys(VERIFIED_CHAINS.columns) | {"chain_id": "c", "problem_id": "p", "chain": PLAIN}
+    row = dict.fromkeys(VERIFIED_CHAINS.columns) | {"chain_id": "c", "problem_id": "p", "chain": CAREFUL}
     chains = pl.DataFrame([row, row], schema=VERIFIED_CHAINS.schema)
     result = judge_chains(chains, config=JudgingConfig())
     assert result.kept.schema == JUDGED_CHAINS.schema
     assert result.kept.select(list(VERIFIED_CHAINS.columns)).equals(chains)
+    assert result.kept.select("rule_score", "rule_level", "judge_level").row(0) == (rule_score(CAREFUL)[0], "L4", None)
     assert (result.dropped.schema, result.dropped.height) == (DROPPED.schema, 0)
     assert JUDGING.drop_reasons == ()
     assert judge_chains(VERIFIED_CHAINS.empty(), config=JudgingConfig()).kept.schema == JUDGED_CHAINS.schema

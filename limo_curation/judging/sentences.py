@@ -1,0 +1,110 @@
+r"""Cut chains into sentences, and say of each what stands in it: the one place that looks at a chain's words.
+
+    "Wait, let me check this."           a checking word, and nothing that is checked
+    "Let me check: 3 + 4 = 7."           a checking word in a sentence with a formula
+    "There are 12 ways in all."          a sentence with a figure: substance, though no formula
+
+A word of an axis counts only where its sentence holds a formula, since "wait, let me check" can be written 200 times
+without checking anything. A number alone is no formula: "let me check 17" can be written 200 times as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from importlib.resources import files
+from typing import Final
+
+import polars as pl
+
+WORD_AXES: Final = ("self_verification", "exploration", "adaptive_granularity")
+LEXICONS: Final = (*WORD_AXES, "paths", "corrections")
+SENTENCE_END: Final = r"([.!?;])\s|([。！？；])"
+WRAPPED: Final = r"([\p{L},])\n(\p{Ll})"
+"""Where a line ends inside a sentence: behind a word, before a small letter."""
+WORD: Final = r"\p{Han}|[^\s\p{Han}]+"
+PROSE_WORD: Final = r"(?:^|[^\\a-z])[a-z]{3,}|\p{Han}"
+"""A word that is no formula and no LaTeX command; a Han character is one."""
+
+RELATION: Final = r"[=≤≥≈≠≡×÷√±−^]|\\[a-z]{2,}|\$[^\s$]"
+OPERATION: Final = (
+    r"\d\s*[-+*/<>·]\s*[\da-z(\\]|[b-hj-z]\s*[-+*/<>·]\s*[\d(\\]"
+    r"|\d\s*(?:plus|minus|times|mod|divided by|equals|is|are|,|加|减|乘|除以|等于|是)\s*\d"
+)
+NAMED_LETTER: Final = r"(?:^|[^a-z'’\\.])[b-hj-z](?:$|\.$|[^a-z'’.])"
+"""x, n or ABC's B, but not the article, the pronoun, what follows an apostrophe or e.g."""
+
+FORMULA: Final = f"{RELATION}|{OPERATION}|{NAMED_LETTER}"
+EQUATION: Final = r"[\d)}\]]\s*[=≈]|[=≈]\s*[-+]?[\d(\\]"
+FIGURE: Final = r"\d"
+PHRASING: Final = r"[\d\s\p{P}]+"
+"""What is left out where two sentences are compared: those that differ in their numbers say the same."""
+
+NO_FORMULA: Final = r"\p{Han}|\b\p{L}{2,}(?:[-'’]\p{L}+)*\b|\b[ai]\b|[\s.,;:!?'’\"。，；：！？、*#]"
+"""What is left out where two formulas are compared."""
+
+
+def split_sentences(chains: pl.Series) -> pl.DataFrame:
+    """Cut chains at the ends of sentences and of lines (but for wrapped ones), in lower case.
+
+    Args:
+        chains: texts; null counts as empty.
+
+    Returns:
+        One row per sentence that is not blank, in order: row (which chain, from 0), sentence, num_words (a Han
+        character is one), num_prose_words, phrasing (a digest of the sentence without its numbers; equal for sentences
+        that say the same), has_formula, has_equation, has_substance (a formula, or a figure without a word of an axis),
+        and for each lexicon a column of its name: whether a word of it stands there.
+    """
+    sentence = pl.col("sentence")
+    sentences = (
+        chains.rename("sentence")
+        .to_frame()
+        .with_row_index("row")
+        .with_columns(sentence.fill_null("").str.replace_all(WRAPPED, "$1 $2").str.to_lowercase())
+        .with_columns(sentence.str.replace_all(SENTENCE_END, "$1$2\n").str.split("\n"))
+        .explode("sentence")
+        .with_columns(sentence.str.strip_chars())
+        .filter(sentence != "")
+        .with_columns(
+            num_words=sentence.str.count_matches(WORD).cast(pl.Int64),
+            num_prose_words=sentence.str.count_matches(PROSE_WORD).cast(pl.Int64),
+            phrasing=sentence.str.replace_all(PHRASING, " ").hash(),
+            has_formula=sentence.str.contains(FORMULA),
+            has_equation=sentence.str.contains(EQUATION),
+            **{name: sentence.str.contains(lexicon_pattern(name)) for name in LEXICONS},
+        )
+    )
+    is_marked = pl.any_horizontal(WORD_AXES)
+    return sentences.with_columns(
+        has_substance=pl.col("has_formula") | (sentence.str.contains(FIGURE) & ~is_marked),
+    )
+
+
+@functools.cache
+def lexicon_pattern(name: str) -> str:
+    """Return the regular expression that finds any word of a lexicon in lower-case text."""
+    text = files("limo_curation.judging").joinpath("data", f"{name}.toml").read_text(encoding="utf-8")
+    words: dict[str, list[str]] = tomllib.loads(text)
+    english = "|".join(re.escape(word).replace(r"\ ", " ") for word in words["en"])
+    return rf"\b(?:{english})\b|" + "|".join(words["zh"])
+
+
+def count_distinct(name: str, *, where: str) -> pl.Expr:
+    """Count sentences of a kind as often as both their wording and their formula are new.
+
+    Two hundred phrases around one formula count once, and so do two hundred formulas in one phrase.
+
+    Args:
+        name: the name of the count.
+        where: a column that says which sentences are of the kind.
+    """
+    kind = pl.col(where)
+    wordings, formulas = (pl.col(column).filter(kind).n_unique() for column in ("phrasing", "formula"))
+    return pl.min_horizontal(wordings, formulas).cast(pl.Int64).alias(name)
+
+
+def formula_of(sentence: pl.Expr) -> pl.Expr:
+    """Return what is left of a sentence without its words: one text for the same formula."""
+    return sentence.str.replace_all(NO_FORMULA, "")
