@@ -20,7 +20,7 @@ from measurements.request_cache import (
 
 @pytest.mark.parametrize("num_requests", [1, 3, 50, 400])
 def test_cascade_makes_each_attempt_after_the_one_before_and_none_twice(num_requests: int) -> None:
-    cascade = Cascade(num_requests, num_open=8)
+    cascade, engine = Cascade(num_requests, num_open=8), WritingEngine()
     seen: list[int] = []
     under_way: list[int] = []
     rng = Random(num_requests)
@@ -31,7 +31,7 @@ def test_cascade_makes_each_attempt_after_the_one_before_and_none_twice(num_requ
             continue
         number = under_way.pop(rng.randrange(len(under_way)))
         seen.append(number)
-        [completion] = WritingEngine().sample([request_number(number)])
+        [completion] = engine.sample([request_number(number)])
         cascade.see(completion)
     assert sorted(seen) == list(range(num_requests))
     assert under_way == []
