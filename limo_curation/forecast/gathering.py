@@ -54,6 +54,8 @@ class Evidence:
     solvers: tuple[SolverEvidence, ...]
     chains: Amount
     """For each problem of generation."""
+    rated_on_demand: bool
+    """Whether the shares of difficulty are those of a pilot that rated on demand."""
     bytes_per_row: Mapping[str, float]
     """Of the pilot's tables, for each row that the stage was given."""
     notes: tuple[str, ...]
@@ -77,6 +79,9 @@ def gather_evidence(config: RunConfig, store: Store, *, pilot: RunRecord | None,
     known = {} if pilot is None else {name: one for name, one in manifests(store, pilot).items() if one.rows_in}
     if pilot is not None and not known:
         raise ConfigError(f"run {pilot.name} has no rows, so it is no pilot; name another one")
+    on_demand = pilot is not None and pilot.config.get("difficulty", {}).get("demand") is not None
+    if on_demand and config.difficulty.demand is None:
+        known.pop("difficulty", None)  # it chose which problems to rate: its shares are not those of all
     if rows is not None:
         num_rows, rows_from = rows, "--rows"
     elif "ingestion" in counted:
@@ -95,6 +100,7 @@ def gather_evidence(config: RunConfig, store: Store, *, pilot: RunRecord | None,
         },
         solvers=solvers,
         chains=chains_amount(known["generation"]) if has_chains else guessed_chains(config),
+        rated_on_demand=on_demand and "difficulty" in known,
         bytes_per_row={stage: one.bytes / one.rows_in for stage, one in known.items()},
         notes=tuple(notes_on(config, num_rows, known, solvers, counted)),
     )
@@ -193,6 +199,8 @@ def notes_on(
         for one in solvers
         if known and one.is_guess and one.stage not in counted
     ]
+    if config.difficulty.demand is not None and "difficulty" not in {*known, *counted}:
+        notes.append("what difficulty.demand saves by choosing the likeliest problems is not foreseen")
     if config.decontamination.enabled and config.decontamination.paraphrase is not None:
         notes.append("what decontamination.paraphrase asks its judge is left out")
     return notes

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from limo_curation.config import RunConfig
+from limo_curation.config import DemandConfig, RunConfig
 from limo_curation.forecast.evidence import Amount, Share, SolverEvidence
 from limo_curation.forecast.gathering import Evidence, samples_every_problem
 from limo_curation.run_record import PROBLEM_STAGES
@@ -92,11 +92,18 @@ class Simulation:
             return rows
         asked = self._ask_in_turn("difficulty", rows)
         kept = self._share_of(asked if samples_every_problem(self.config) else rows, self.evidence.kept["difficulty"])
-        if config.demand is None:
-            return kept
-        wanted = np.minimum(kept, float(config.demand.problems_per_domain * len(DOMAINS)))
+        return kept if config.demand is None else self._on_demand(config.demand, rows, asked, kept)
+
+    def _on_demand(self, demand: DemandConfig, rows: Draws, asked: Draws, kept: Draws) -> Draws:
+        """Take back what need not be asked once enough problems are kept; what a prediction saves is not foreseen."""
+        wanted = np.minimum(kept, float(demand.problems_per_domain * len(DOMAINS)))
         needed = np.divide(wanted, kept, out=np.ones_like(kept), where=kept > 0)
-        self._scale("strong", needed)
+        unsolved = np.divide(asked, rows, out=np.ones_like(kept), where=rows > 0)
+        # weak solvers see more problems than the strong one could be asked about, as many as it is to choose from
+        choice = 1.0 if self.evidence.rated_on_demand else np.maximum(demand.candidates * unsolved, 1.0)
+        for one in self.evidence.solvers:
+            if one.stage == "difficulty":
+                self._scale(one.name, needed if one.name == "strong" else np.minimum(needed * choice, 1.0))
         return wanted
 
     def _ask_in_turn(self, stage: str, rows: Draws) -> Draws:

@@ -92,9 +92,14 @@ def test_run_without_rows_is_no_pilot(tmp_path: Path):
         gather_evidence(pilot_config(), store, pilot=pilot, rows=9)
 
 
-def test_demand_is_planned_from_the_same_evidence(tmp_path: Path):
+def test_pilot_that_rated_on_demand_tells_nothing_of_rating_all(tmp_path: Path):
     demanding = pilot_config().difficulty.model_copy(update={"demand": DemandConfig(problems_per_domain=50)})
-    config = pilot_config().model_copy(update={"difficulty": demanding})
+    on_demand = pilot_config("sample").model_copy(update={"difficulty": demanding})
     store = Store(str(tmp_path))
-    one, two = (gather_evidence(each, store, pilot=None, rows=100) for each in (config, pilot_config()))
-    assert one.solvers == two.solvers
+    pilot = make_run(store, on_demand, rows=5_000)
+    alike = pilot_config().model_copy(update={"difficulty": demanding})
+    for config, basis in ((alike, "pilot"), (pilot_config(), "guess")):
+        evidence = gather_evidence(config, store, pilot=pilot, rows=100)
+        assert evidence.kept["difficulty"].basis == evidence.solvers[1].completion_tokens.basis == basis
+        assert evidence.rated_on_demand == (basis == "pilot")
+        assert evidence.kept["screening"].basis == "pilot"

@@ -70,7 +70,18 @@ def test_demand_bounds_what_is_kept_and_what_the_strong_solver_is_asked(tmp_path
     full, bounded = plan(pilot_config(), store), plan(config, store)
     assert bounded.stages[6].rows_kept.high == 60
     assert bounded.solvers[1].problems.middle < full.solvers[1].problems.middle / 10
-    assert bounded.solvers[0] == full.solvers[0], "the weak filter sees every problem"
+    assert bounded.solvers[0].problems.middle < full.solvers[0].problems.middle / 10
+    assert bounded.solvers[0].problems.low >= bounded.solvers[1].problems.low, "the weak filter stands in front"
+
+
+def test_wider_choice_shows_more_problems_to_the_weak_solvers(tmp_path: Path):
+    seen: list[float] = []
+    for candidates in (1, 50):
+        demand = DemandConfig(problems_per_domain=10, candidates=candidates)
+        demanding = DifficultyConfig(weak=(WEAK,), strong=STRONG, demand=demand)
+        config = pilot_config().model_copy(update={"difficulty": demanding})
+        seen.append(plan(config, Store(str(tmp_path))).solvers[0].problems.middle)
+    assert seen[0] < seen[1] <= 10**5
 
 
 def test_replica_is_as_large_as_the_run_file_says_and_named_as_it_is_served(tmp_path: Path):
