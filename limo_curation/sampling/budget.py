@@ -84,7 +84,7 @@ class MeteredSampler:
         if self.max_total_tokens is None and self.max_gpu_hours is None:
             return False
         has_tokens = self.max_total_tokens is None or self._tokens_of_run() < self.max_total_tokens
-        has_hours = self.max_gpu_hours is None or self.spending().gpu_hours < self.max_gpu_hours
+        has_hours = self.max_gpu_hours is None or self._gpu_hours_of_run() < self.max_gpu_hours
         return not (has_tokens and has_hours)
 
     def revision(self, model: str) -> str:
@@ -152,6 +152,9 @@ class MeteredSampler:
 
     def _tokens_of_run(self) -> int:
         return self.total_tokens + self._of_others.total_tokens
+
+    def _gpu_hours_of_run(self) -> float:
+        return sum(self.gpus.seconds().values()) / 3_600 + self._of_others.gpu_hours
 
     def _shortage(self) -> str:
         spent, limits = self.spending(), list[str]()
