@@ -76,18 +76,8 @@ def gather_evidence(config: RunConfig, store: Store, *, pilot: RunRecord | None,
         TableError: an entry of the pilot is gone.
     """
     counted = counted_stages(config, store, but=pilot.name if pilot else None) if rows is None else {}
-    known = {} if pilot is None else {name: one for name, one in manifests(store, pilot).items() if one.rows_in}
-    if pilot is not None and not known:
-        raise ConfigError(f"run {pilot.name} has no rows, so it is no pilot; name another one")
-    on_demand = pilot is not None and pilot.config.get("difficulty", {}).get("demand") is not None
-    if on_demand and config.difficulty.demand is None:
-        known.pop("difficulty", None)  # it chose which problems to rate: its shares are not those of all
-    if rows is not None:
-        num_rows, rows_from = rows, "--rows"
-    elif "ingestion" in counted:
-        num_rows, rows_from = counted["ingestion"].rows_in, "a run of this store"
-    else:
-        num_rows, rows_from = candidate_rows(config)
+    known = {} if pilot is None else pilot_manifests(config, store, pilot)
+    num_rows, rows_from = (rows, "--rows") if rows is not None else rows_of(config, counted)
     solvers = solver_evidence(config, pilot, known, counted)
     wrote_alike = not any(one.is_guess for one in solvers if one.stage == "generation")
     has_chains = "generation" in known and wrote_alike
@@ -100,10 +90,37 @@ def gather_evidence(config: RunConfig, store: Store, *, pilot: RunRecord | None,
         },
         solvers=solvers,
         chains=chains_amount(known["generation"]) if has_chains else guessed_chains(config),
-        rated_on_demand=on_demand and "difficulty" in known,
+        rated_on_demand="difficulty" in known and pilot is not None and rated_on_demand(pilot),
         bytes_per_row={stage: one.bytes / one.rows_in for stage, one in known.items()},
         notes=tuple(notes_on(config, num_rows, known, solvers, counted)),
     )
+
+
+def pilot_manifests(config: RunConfig, store: Store, pilot: RunRecord) -> dict[str, Manifest]:
+    """Return the stages of a pilot that tell something of a run.
+
+    Raises:
+        ConfigError: there is none.
+        TableError: an entry of the pilot is gone.
+    """
+    known = {stage: one for stage, one in manifests(store, pilot).items() if one.rows_in}
+    if not known:
+        raise ConfigError(f"run {pilot.name} has no rows, so it is no pilot; name another one")
+    if rated_on_demand(pilot) and config.difficulty.demand is None:
+        known.pop("difficulty", None)  # it chose which problems to rate: its shares are not those of all
+    return known
+
+
+def rated_on_demand(pilot: RunRecord) -> bool:
+    """Return whether a pilot rated only as many problems as it needed."""
+    return pilot.config.get("difficulty", {}).get("demand") is not None
+
+
+def rows_of(config: RunConfig, counted: Mapping[str, Manifest]) -> tuple[int, str]:
+    """Return the candidate rows, and where that is from."""
+    if "ingestion" in counted:
+        return counted["ingestion"].rows_in, "a run of this store"
+    return candidate_rows(config)
 
 
 def solvers_of(config: RunConfig) -> list[tuple[str, str, Solver]]:
