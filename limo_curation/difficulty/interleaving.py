@@ -4,24 +4,22 @@ r"""Attempts of one solver at many problems, interleaved: no problem waits for a
 
     problem 1   attempt 1 ████-     attempt 3 ██████+
                 attempt 2 ████████+                      decided by attempts 2 and 3
-    problem 2   attempt 1 ██+       attempt 3 ███+
-                attempt 2 █████-                         decided by attempts 1 and 3
+    problem 2   attempt 1 ██+
+                attempt 2 █████-    attempt 3 ███+       decided by attempts 1 and 3
 
 A problem is decided when n of its attempts have succeeded. While f have failed, at least n + f attempts are needed,
-whatever the others become: so many are asked for, and each of them is sure to count. Only when few attempts are under
-way, so that slots may stand empty, a problem gets more of them at a time: one that needs its last success would
-otherwise take its attempts one by one while the engine idles. (Simulated with 64 slots, 1,000 problems and up to 4 at a
-time: .94 of the slots are busy if only sure ones are asked for, .99 so, with 1 % of the attempts in vain; and .99 with
-11 % in vain if always 4 are under way.)
+whatever the others become: so many are asked for, and each of them is sure to count. A problem that needs its last
+success would so take its attempts one by one, and at the end the engine would idle for a few of these. So some more are
+asked for that are likely to count, by the pass rate so far (`Trial.advance`).
 
-Attempts are looked at in their order, and what came after the deciding one is not counted: so the order in which they
-finish changes no number. The caller's thread grades, some attempts at a time; meanwhile the engine goes on with what it
-was asked.
+Attempts are looked at in their order, and what came after the deciding one is not counted. Which attempts are drawn
+follows from how they end alone: the order in which they finish changes nothing, and a run that is repeated finds all of
+them in the cache. The caller's thread grades, some attempts at a time; meanwhile the engine goes on with what it was
+asked.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -37,13 +35,13 @@ from limo_curation.errors import StageError
 from limo_curation.sampling import Completion, Sampler, SampleRequest
 from limo_curation.sampling.protocol import as_they_finish, request_for, solver_name
 
-logger = logging.getLogger(__name__)
-
 UNGRADED_SHARE: Final = 1 / 32
-"""Attempts that wait to be graded together, as a share of those under way (ours): at most so many slots stand empty for
-it, and none while more is under way than the engine has slots."""
-FEW_UNDER_WAY: Final = 256
-"""Below it, slots may stand empty (ours: vLLM keeps so many sequences of a replica busy)."""
+"""Attempts that wait to be graded together, as a share of those under way (ours): at most so many slots stand empty
+for it, and none while more is under way than the engine has slots."""
+LIKELY_SHARE: Final = 0.5
+"""Of the attempts that the missing successes take at the pass rate so far: so many are asked for at a time (ours).
+Simulated with 64 slots, 1,000 problems and up to 4 at once, .98 of the slots are at work and 1 % of the attempts in
+vain; .93 and none if only sure attempts are asked for; .995 and 10 % if always 4 are under way."""
 MAX_UNGRADED: Final = 256
 """However many are under way (ours): a batch with slow comparisons must not hold back too many problems."""
 
@@ -56,21 +54,35 @@ class Trial:
     num_asked: int = 0
     graded: dict[int, GradedAttempt] = field(default_factory=dict[int, GradedAttempt])
     """By number; in the order in which they finished."""
+    num_counted: int = 0
+    """Attempts that count: those before the first that has no verdict yet, and none behind the deciding one."""
+    num_solved: int = 0
+    """Those of them that succeeded."""
 
     @property
-    def num_solved(self) -> int:
-        """Attempts that have succeeded so far."""
-        return sum(attempt.verdict is Verdict.EQUAL for attempt in self.graded.values())
+    def counted(self) -> list[GradedAttempt]:
+        """The attempts that count, in their order."""
+        return [self.graded[number] for number in range(self.num_counted)]
 
-    def counted(self, *, num_needed: int) -> list[GradedAttempt]:
-        """Return the attempts in their order, up to the one that decides the problem."""
-        attempts: list[GradedAttempt] = []
-        num_solved = 0
-        for number in sorted(self.graded):
-            if num_solved < num_needed:
-                attempts.append(self.graded[number])
-                num_solved += self.graded[number].verdict is Verdict.EQUAL
-        return attempts
+    def advance(self, *, num_needed: int, max_at_once: int) -> int:
+        """Count the attempts before the first one without a verdict, and return how many are wanted in all.
+
+        Args:
+            num_needed: successes that decide the problem.
+            max_at_once: attempts that may be under way at the same time.
+        """
+        num_graded = len(self.graded)
+        num_failed = sum(attempt.verdict is not Verdict.EQUAL for attempt in self.graded.values())
+        is_open = num_graded - num_failed < num_needed
+        wanted = min(num_needed + num_failed, num_graded + max_at_once) if is_open else 0
+        while self.num_counted in self.graded and self.num_solved < num_needed:
+            self.num_solved += self.graded[self.num_counted].verdict is Verdict.EQUAL
+            self.num_counted += 1
+            # step by step, so that no other order of completions would ask for less; Laplace's estimate of the rate
+            num_expected = (num_needed - self.num_solved) * (self.num_counted + 2) / (self.num_solved + 1)
+            if self.num_solved < num_needed:
+                wanted = max(wanted, self.num_counted + min(max_at_once, int(LIKELY_SHARE * num_expected)))
+        return wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +146,7 @@ class Interleaving:
                     self._grade()
         if self._num_ungraded:
             raise StageError(f"the engine has left {self._num_ungraded} attempts of {self._name} without a completion")
-        return [(trial.tally, trial.counted(num_needed=self._num_needed)) for trial in self._trials]
+        return [(trial.tally, trial.counted) for trial in self._trials]
 
     def _requests(self) -> Iterator[SampleRequest | None]:
         while self._num_ungraded:
@@ -143,14 +155,10 @@ class Interleaving:
             except IndexError:
                 yield None
 
-    def _ask(self, trial: Trial, *, is_wide: bool = False) -> None:
-        """Ask for those attempts of a problem that are sure to count, or for more where slots may stand empty."""
-        num_graded, num_solved = len(trial.graded), trial.num_solved
-        if num_solved >= self._num_needed:
-            return
-        num_sure = num_graded - num_solved + self._num_needed
-        num_at_once = num_graded + self._max_at_once
-        wanted = min(self._solver.num_attempts, num_at_once, num_at_once if is_wide else num_sure)
+    def _ask(self, trial: Trial) -> None:
+        """Ask for those attempts of a problem that are wanted, and were not asked for yet."""
+        wanted = trial.advance(num_needed=self._num_needed, max_at_once=self._max_at_once)
+        wanted = min(wanted, self._solver.num_attempts)
         for number in range(trial.num_asked, wanted):
             request = request_for(
                 self._solver,
@@ -182,7 +190,7 @@ class Interleaving:
         graded = grade([completion for _, completion in finished], golds, policy=self._config.policy)
         for (draw, completion), (verdict, answer) in zip(finished, graded, strict=True):
             draw.trial.graded[draw.number] = self._attempt(draw, completion, verdict, answer)
-            self._ask(draw.trial, is_wide=len(self._under_way) < FEW_UNDER_WAY)
+            self._ask(draw.trial)
         self._num_ungraded -= len(finished)  # after asking: an engine in another thread ends when it sees 0
 
     def _attempt(self, draw: Draw, completion: Completion, verdict: Verdict, answer: str | None) -> GradedAttempt:
