@@ -1,6 +1,7 @@
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from limo_curation.config import DemandConfig, DifficultyConfig, GenerationConfig, RunConfig
@@ -10,9 +11,11 @@ from limo_curation.forecast.forecast import Forecast, load_forecast, save_foreca
 from limo_curation.forecast.gathering import gather_evidence
 from limo_curation.forecast.gpus import gpu_named
 from limo_curation.forecast.making import make_forecast
+from limo_curation.forecast.models import model_size
+from limo_curation.forecast.throughput import place
 from limo_curation.store import Store
 from limo_curation.vllm_config import VllmConfig
-from tests.pilot_run import STRONG, TEACHER, WEAK, make_run, pilot_config
+from tests.pilot_run import STRONG, TEACHER, WEAK, World, make_run, pilot_config
 
 
 def plan(config: RunConfig, store: Store, *, rows: int | None = 10**5, price: float | None = None) -> Forecast:
@@ -50,6 +53,37 @@ def test_money_is_hours_times_the_price_and_absent_without_one(tmp_path: Path):
     assert with_price.money is not None
     assert with_price.money.middle == pytest.approx(2.5 * with_price.total_hours.middle)
     assert without.money is None
+
+
+def test_hours_of_known_tokens_lie_between_the_best_and_the_worst_use_of_the_gpu(tmp_path: Path):
+    store, config = Store(str(tmp_path)), pilot_config()
+    make_run(store, config, rows=4_000)
+    forecast = plan(config, store, rows=None)
+    strong = forecast.solvers[1]
+    placed = place(STRONG.model, model_size(STRONG.model, {}), gpu_named("h100"))
+    prompt, completion = strong.prompt_tokens.middle, strong.completion_tokens.middle
+    context = (prompt + completion / 2) / (4 * strong.problems.middle)  # each problem took four attempts
+    best, worst = (
+        completion * placed.decode_seconds(context, bandwidth_use=one, arithmetic_use=two)
+        + prompt * placed.prefill_seconds(arithmetic_use=two)
+        for one, two in ((np.array([0.8]), np.array([0.6])), (np.array([0.4]), np.array([0.3])))
+    )
+    hours = forecast.gpus[0].hours["strong"]
+    assert best[0] / 3_600 <= hours.low < hours.high <= worst[0] / 3_600
+    assert hours.high > 1.5 * hours.low
+
+
+def test_pool_of_which_nothing_is_left_is_planned_without_a_warning(tmp_path: Path):
+    store, config = Store(str(tmp_path)), pilot_config()
+    make_run(store, config, rows=500, world=World(kept=0.0), until="domains")
+    forecast = plan(config, store, rows=None)
+    assert forecast.stages[-1].rows_kept.high == 0
+    assert forecast.gpus[0].total_hours.high == 0
+
+
+def test_published_rates_spare_some_problems_the_solvers(tmp_path: Path):
+    forecast = plan(pilot_config(published=True), Store(str(tmp_path)))
+    assert forecast.solvers[0].problems.high < forecast.stages[6].rows_in.high
 
 
 def test_teacher_with_the_strong_solvers_settings_costs_nothing(tmp_path: Path):
