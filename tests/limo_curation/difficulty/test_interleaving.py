@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ from limo_curation.difficulty.interleaving import MAX_UNGRADED, Interleaving
 from limo_curation.difficulty.tallies import GradedAttempt, Tally
 from limo_curation.engine_config import Solver
 from limo_curation.errors import StageError, TransientError
-from limo_curation.sampling import Completion, SampleRequest
+from limo_curation.sampling import Completion, Sampler, SampleRequest
+from limo_curation.sampling.cache import CachedSampler
 from limo_curation.sampling.protocol import Requests
+from limo_curation.store import Store
 from tests.any_order_engine import AnyOrderEngine
 
 SOLVER = Solver(model="ada", num_attempts=8, max_tokens=50)
@@ -71,7 +74,7 @@ def tallies_of(scripts: Sequence[str]) -> list[Tally]:
 
 
 def draw(
-    scripts: Sequence[str], engine: AnyOrderEngine, *, num_needed: int = 4, max_at_once: int = 4, **settings: Any
+    scripts: Sequence[str], engine: Sampler, *, num_needed: int = 4, max_at_once: int = 4, **settings: Any
 ) -> list[list[GradedAttempt]]:
     """Draw the attempts of problems, one for each sign of their scripts at most."""
     solver = SOLVER.model_copy(update={"num_attempts": len(scripts[0])})
@@ -206,3 +209,18 @@ def test_second_weak_solver_goes_on_where_the_first_one_failed() -> None:
         *(("bob", number) for number in range(3)),
     ]
     assert (easy.weak_solved_at, len(easy.weak_attempts)) == ("attempt 2 of ada", 2)
+
+
+def test_repeated_run_finds_every_attempt_in_the_cache(tmp_path: Path) -> None:
+    def fail(request: SampleRequest) -> Completion:
+        raise AssertionError(f"attempt {request.attempt} of {request.question} is asked for again")
+
+    scripts = ["-" * 7 + "+", "+" * 8, "++-r--+-", "+-+-+-+-", "-?c+----", *["---+--+-"] * 60]
+    store = Store(str(tmp_path))
+    ways = [
+        AnyOrderEngine(complete, num_slots=16, seed=1),
+        CachedSampler(AnyOrderEngine(complete, num_slots=16, seed=2), store),
+        CachedSampler(AnyOrderEngine(fail, num_slots=16), store),
+    ]
+    one, other, again = [draw(scripts, way, truncated_retry_factor=LONGER) for way in ways]
+    assert one == other == again
