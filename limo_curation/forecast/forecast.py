@@ -62,6 +62,8 @@ class GpuForecast(Record):
     """By model."""
     hours: dict[str, Interval]
     """GPU-hours by solver."""
+    hours_of_models: dict[str, Interval]
+    """GPU-hours by model, which several solvers may share: what a run's account can be compared with."""
     total_hours: Interval
     price_per_hour: float | None
     money: Interval | None

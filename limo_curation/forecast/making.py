@@ -132,11 +132,15 @@ def gpu_forecast(
         )
         prefill = placed.prefill_seconds(arithmetic_use=arithmetic_use)
         hours[one.name] = (cost.completion_tokens * decode + cost.prompt_tokens * prefill) / 3_600
+    of_models = {model: np.zeros(NUM_DRAWS) for model in placements}
+    for one in evidence.solvers:
+        of_models[one.solver.model] = of_models[one.solver.model] + hours[one.name]
     total = sum(hours.values(), np.zeros(NUM_DRAWS))
     return GpuForecast(
         gpu=gpu.name,
         gpus_per_replica={model: one.num_gpus for model, one in placements.items()},
         hours={name: Interval.of(one) for name, one in hours.items()},
+        hours_of_models={model: Interval.of(one) for model, one in of_models.items()},
         total_hours=Interval.of(total),
         price_per_hour=price,
         money=None if price is None else Interval.of(total * price),

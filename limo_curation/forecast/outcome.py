@@ -71,11 +71,14 @@ def gpu_outcomes(forecast: Forecast, spent: Spending, *, is_finished: bool) -> I
     """Compare what the run costs, for each kind of GPU that was planned for."""
     if not spent.gpu_seconds:
         return
-    hours = spent.gpu_hours if is_finished else None
     for one in forecast.gpus:
-        yield Outcome(name=f"{one.gpu}: time", unit="GPU-hours", planned=one.total_hours, actual=hours)
+        for model, planned in one.hours_of_models.items():
+            hours = spent.gpu_seconds.get(model, 0.0) / 3_600 if is_finished else None
+            yield Outcome(name=f"{one.gpu}: {model}", unit="GPU-hours", planned=planned, actual=hours)
+        total = spent.gpu_hours if is_finished else None
+        yield Outcome(name=f"{one.gpu}: all models", unit="GPU-hours", planned=one.total_hours, actual=total)
         if one.money is not None and one.price_per_hour is not None:
-            money = None if hours is None else hours * one.price_per_hour
+            money = None if total is None else total * one.price_per_hour
             yield Outcome(name=f"{one.gpu}: price", unit="money", planned=one.money, actual=money)
 
 

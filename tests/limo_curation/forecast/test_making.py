@@ -91,6 +91,7 @@ def test_teacher_with_the_strong_solvers_settings_costs_nothing(tmp_path: Path):
     config = pilot_config().model_copy(update={"generation": GenerationConfig(teachers=(again, TEACHER))})
     forecast = plan(config, Store(str(tmp_path)))
     assert [one.is_free for one in forecast.solvers] == [False, False, True, False]
+    assert forecast.gpus[0].hours_of_models[STRONG.model] == forecast.gpus[0].hours["strong"]
     assert forecast.gpus[0].hours["teacher_1"].high == 0 < forecast.gpus[0].hours["teacher_2"].low
     more = STRONG.model_copy(update={"num_attempts": 64})
     config = pilot_config().model_copy(update={"generation": GenerationConfig(teachers=(more,))})

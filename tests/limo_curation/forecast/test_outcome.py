@@ -49,16 +49,19 @@ def test_unfinished_run_leaves_open_what_it_has_not_done(store: Store, forecast:
     assert compared["verification: kept"].verdict == "open"
     assert compared["strong: wrote"].actual is not None
     assert compared["teacher_1: wrote"].verdict == "open"
-    assert compared["h100: time"].verdict == "open", "more is to come"
+    assert compared["h100: all models"].verdict == "open", "more is to come"
 
 
 def test_finished_run_is_compared_in_hours_and_money_that_were_paid(store: Store, forecast: Forecast):
     record = make_run(store, pilot_config(), rows=20_000, seed=5)
     assert not any(one.unit == "GPU-hours" for one in outcomes(forecast, store, record)), "it held no GPU"
-    for seconds in (3_600.0, 1_800.0):  # two processes
-        SpendingRecord(store, record.name).save(Spending(gpu_seconds={"m": seconds}))
+    for model, seconds in (("tiny/weak-7B", 3_600.0), ("tiny/strong-32B", 900.0), ("tiny/strong-32B", 900.0)):
+        SpendingRecord(store, record.name).save(Spending(gpu_seconds={model: seconds}))  # three processes
     compared = {one.name: one.actual for one in outcomes(forecast, store, record)}
-    assert compared["h100: time"] == pytest.approx(1.5)
+    assert compared["h100: tiny/weak-7B"] == pytest.approx(1.0)
+    assert compared["h100: tiny/strong-32B"] == pytest.approx(0.5)
+    assert compared["h100: tiny/teacher-32B"] == 0
+    assert compared["h100: all models"] == pytest.approx(1.5)
     assert compared["h100: price"] == pytest.approx(3.0)
     assert compared["selection: kept"] == 817
 
