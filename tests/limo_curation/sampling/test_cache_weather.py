@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from limo_curation.sampling import Completion
 from limo_curation.sampling.cache import CachedSampler
 from limo_curation.sampling.protocol import Requests
@@ -98,13 +100,15 @@ class GrowingEngine(CountingEngine):
 FULL = """
 import resource, sys
 from limo_curation.errors import ConfigError
+from limo_curation.sampling import chunk_index
 from limo_curation.sampling.cache import CachedSampler
 from limo_curation.store import Store
 from tests.limo_curation.sampling.test_cache_weather import GROWING, GrowingEngine
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))  # the kernel takes no byte more in a file
+folder, chunk_size, chunk_index.MAX_SMALL_CHUNKS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 try:
-    for done in CachedSampler(GrowingEngine(), Store(sys.argv[1]), chunk_size=5).sample(GROWING):
+    for done in CachedSampler(GrowingEngine(), Store(folder), chunk_size=chunk_size).sample(GROWING):
         print(done.request.seed)
 except ConfigError as error:
     print(error)
@@ -112,16 +116,25 @@ except ConfigError as error:
 GROWING = [request(f"question {number}", seed=number) for number in range(30)]
 
 
-def test_kernel_that_takes_no_more_bytes_is_told_and_a_run_with_room_goes_on(tmp_path: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    *handed_out, told = run.stdout.splitlines()
-    assert handed_out == [str(number) for number in range(24)]
+@pytest.mark.parametrize(
+    ("chunk_size", "max_small_chunks", "num_recorded"),
+    [
+        (5, 99, 20),  # the fifth chunk, of 500 kB, does not fit
+        (2, 12, 24),  # the last two of twelve, of 200 kB each, do, but not when all are put together
+    ],
+)
+def test_kernel_that_takes_no_more_bytes_is_told_and_a_run_with_room_goes_on(
+    tmp_path: Path, chunk_size: int, max_small_chunks: int, num_recorded: int
+) -> None:
+    command = [sys.executable, "-c", FULL, str(tmp_path), str(chunk_size), str(max_small_chunks)]
+    *handed_out, told = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout.splitlines()
     assert told.startswith(f"the store at {tmp_path} is full: ")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert {path.suffix for path in before} == {".parquet"}  # no half of a file
     engine = GrowingEngine()
-    assert len(list(CachedSampler(engine, Store(str(tmp_path)), chunk_size=5).sample(GROWING))) == 30
-    assert engine.asked == GROWING[20:]
+    assert len(list(CachedSampler(engine, Store(str(tmp_path))).sample(GROWING))) == 30
+    assert engine.asked == GROWING[num_recorded:]
+    assert len(handed_out) <= num_recorded + chunk_size
     assert all(path.read_bytes() == data for path, data in before.items())
