@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from limo_curation.engine_config import Solver
 from limo_curation.errors import JudgeError
 from limo_curation.judge_config import JudgeConfig, JudgeModel
-from limo_curation.judging.judge_prompt import grade_prompt, template
+from limo_curation.judging.judge_prompt import as_data, grade_prompt, template
 from limo_curation.judging_config import AxisWeights
 from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest, request_for, solver_name
 from limo_curation.sampling.usage import Usage
@@ -91,9 +91,9 @@ class Grades(Reply):
         return getattr(self, name)
 
     def told(self) -> str:
-        """Return level, scores and reasons as one line."""
+        """Return level, scores and reasons as one line without hidden characters."""
         grades = [f"{name} {self.axis(name).score}: {self.axis(name).reason}" for name in AXES]
-        return " | ".join(" ".join(part.split()) for part in [f"{self.level}: {self.reason}", *grades])
+        return " | ".join(as_data(" ".join(part.split())) for part in [f"{self.level}: {self.reason}", *grades])
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------
@@ -187,8 +187,9 @@ def read_reply(completion: Completion, reply: type[AnyReply]) -> AnyReply:
     if len(text) > MAX_REPLY_CHARACTERS:
         raise JudgeError(f"the reply has {len(text)} characters, {MAX_REPLY_CHARACTERS} at the most are read")
     try:
-        # not by pydantic's own parser, which takes the last of two equal keys
-        return reply.model_validate(json.loads(text, object_pairs_hook=distinct_keys))
+        # not by pydantic's own parser, which takes the last of two equal keys; and not `strict`, since vLLM lets
+        # control characters stand in a string of bounded length
+        return reply.model_validate(json.loads(text, object_pairs_hook=distinct_keys, strict=False))
     except RecursionError:
         raise JudgeError("the reply is nested too deeply") from None
     except ValidationError as error:

@@ -299,6 +299,12 @@ def test_reasons_of_every_read_reply_are_kept_on_a_line_each() -> None:
     assert "exploration 3: exploration at step 2" in lines[0]
 
 
+def test_hidden_characters_in_a_reason_are_read_and_made_visible() -> None:
+    raw = grades(reason="two\nlines").replace("\\n", "\n").replace("step 2", "step\x00\u202e2", 1)
+    found = opinion("21.", Judge(lambda chain, request: raw))
+    assert found["judge_reasons"].startswith("one, L3: two lines | elaboration 5: elaboration at step\ufffd\ufffd2")
+
+
 def test_each_judge_is_counted_for_itself() -> None:
     judge = Judge(lambda chain, request: "?" if request.model == "one" else grades())
     found = usages(ask_judges(chains("21.", "It is 21."), config=PANEL, sampler=judge), config=PANEL)
