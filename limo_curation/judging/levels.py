@@ -2,10 +2,10 @@
 
 The rubric's features, each per chain:
 
-    words_per_formula   words of prose for each distinct sentence with a formula: the size of a step's explanation
+    words_per_formula   words of prose around the formulas and figures, for each distinct sentence with a formula
     num_connected       sentences with a formula and a connecting word (since, therefore)
-    num_checks          checks with an equation in the same sentence or the next
-    num_verified        those of them in which `check_steps` finds an equation that holds
+    check_points        one for each check with an equation, and one more for each that `check_steps` finds to hold;
+                        none where it finds a false equation
     num_turns           second ways with formulas of their own, and errors that are corrected with an equation
     soundness           whether the text arrives, moves on and keeps to the matter (`soundness.py`)
 
@@ -26,11 +26,11 @@ import polars as pl
 from limo_curation.judging.features import BATCH_ROWS, count_features
 from limo_curation.judging.sentences import split_sentences
 from limo_curation.judging.soundness import soundness
-from limo_curation.judging.structure import equations_of
+from limo_curation.judging.structure import checks_of
 from limo_curation.verification import Status, check_steps
 
 LEVELS: Final = ("L1", "L2", "L3", "L4", "L5")
-FEATURES: Final = ("words_per_formula", "num_connected", "num_checks", "num_verified", "num_turns", "soundness")
+FEATURES: Final = ("words_per_formula", "num_connected", "check_points", "num_turns", "soundness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,11 @@ def level_features(features: pl.DataFrame, chains: pl.Series) -> pl.DataFrame:
     Returns:
         One row per chain, in order: level, and the rubric's features.
     """
-    counted = features.with_columns(count_verified(chains)).select(
+    num_checks, held, failed = (pl.col(name) for name in ("num_checks", "num_held", "num_failed"))
+    counted = features.hstack(count_verified(chains)).select(
         words_per_formula=pl.col("num_prose_words") / pl.col("num_formulas").clip(lower_bound=1),
         num_connected=pl.col("num_adaptive_granularity"),
-        num_checks=pl.col("num_checks"),
-        num_verified=pl.min_horizontal("num_verified", "num_checks"),
+        check_points=(num_checks - failed).clip(lower_bound=0) + pl.min_horizontal(held, num_checks),
         num_turns=pl.col("num_paths") + pl.col("num_corrections"),
         soundness=pl.col("soundness"),
     )
@@ -88,17 +88,17 @@ def level_features(features: pl.DataFrame, chains: pl.Series) -> pl.DataFrame:
     return counted.select(level.alias("level"), *FEATURES)
 
 
-def count_verified(chains: pl.Series) -> pl.Series:
-    """Count the distinct equations in a chain's checks that hold."""
-    counts = list[int]()
+def count_verified(chains: pl.Series) -> pl.DataFrame:
+    """Count the sentences that check something and whose equation holds (num_held) or is false (num_failed)."""
+    counts = list[tuple[int, int]]()
     for batch in chains.to_frame().iter_slices(BATCH_ROWS):
-        checks = equations_of(split_sentences(batch.to_series()), where="self_verification")
-        equations = pl.col("equation").unique(maintain_order=True).str.join("\n")
-        texts = dict(checks.group_by("row").agg(equations).iter_rows())
-        counts += [num_holding(texts.get(row, "")) for row in range(batch.height)]
-    return pl.Series("num_verified", counts, dtype=pl.Int64)
-
-
-def num_holding(text: str) -> int:
-    """Count the distinct equations of a text that hold."""
-    return len({check.claim for check in check_steps(text) if check.status is Status.HOLDS})
+        checks = checks_of(split_sentences(batch.to_series())).unique(["row", "formula"], maintain_order=True)
+        found: dict[int, list[set[Status]]] = {}
+        for row, sentence in checks.select("row", "sentence").iter_rows():
+            found.setdefault(row, []).append({check.status for check in check_steps(sentence) if not check.corrected})
+        for row in range(batch.height):
+            statuses = found.get(row, [])
+            num_failed = sum(Status.FAILS in each for each in statuses)
+            num_held = sum(Status.HOLDS in each and Status.FAILS not in each for each in statuses)
+            counts.append((num_held, num_failed))
+    return pl.DataFrame(counts, schema={"num_held": pl.Int64, "num_failed": pl.Int64}, orient="row")

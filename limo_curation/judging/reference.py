@@ -61,11 +61,12 @@ def fit_reference(name: str, description: str, features: pl.DataFrame) -> Refere
         features: rows of `score_rules` for its chains; needs num_words, num_substance_words and num_<axis>.
 
     Raises:
-        TableError: the set has fewer than 20 chains, or most of it has nothing of an axis. Retrying does not help.
+        TableError: the set has fewer than 20 chains, or nine of ten have nothing of an axis. Retrying does not
+            help.
     """
     if features.height < MIN_CHAINS:
         raise TableError(f"the reference set {name!r} has {features.height} chains; give at least {MIN_CHAINS}")
-    rates = {f"{axis}": pl.col(f"num_{axis}") * 1_000 / pl.col("num_words").clip(lower_bound=1) for axis in WORD_AXES}
+    rates = {axis: pl.col(f"num_{axis}") * 1_000 / pl.col("num_words").clip(lower_bound=1) for axis in WORD_AXES}
     values = features.select(elaboration=pl.col("num_substance_words").cast(pl.Float64), **rates)
     percentiles = {
         axis: {
@@ -76,5 +77,5 @@ def fit_reference(name: str, description: str, features: pl.DataFrame) -> Refere
     }
     empty = [axis for axis, fitted in percentiles.items() if not fitted[FULL_PERCENTILE]]
     if empty:
-        raise TableError(f"most chains of the reference set {name!r} have no {empty[0]}: it can't give a scale")
+        raise TableError(f"nine of ten chains of the reference set {name!r} have no {empty[0]}: it can't give a scale")
     return Reference(name, description, features.height, percentiles)

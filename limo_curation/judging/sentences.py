@@ -24,8 +24,8 @@ SENTENCE_END: Final = r"([.!?;])\s|([。！？；])"
 WRAPPED: Final = r"([\p{L},])\n(\p{Ll})"
 """Where a line ends inside a sentence: behind a word, before a small letter."""
 WORD: Final = r"\p{Han}|[^\s\p{Han}]+"
-PROSE_WORD: Final = r"(?:^|[^\\a-z])[a-z]{3,}|\p{Han}"
-"""A word that is no formula and no LaTeX command; a Han character is one."""
+PROSE_WORD: Final = r"(?:^|[^\\a-z])[a-z]{3,}|\p{Han}{1,2}"
+"""A word that is no formula and no LaTeX command; two Han characters are one."""
 
 RELATION: Final = r"[=≤≥≈≠≡×÷√±−^]|\\[a-z]{2,}|\$[^\s$]"
 OPERATION: Final = (

@@ -1,12 +1,13 @@
 """What a chain does, beyond the words it uses: checks that calculate, second ways, corrections, the size of its steps.
 
-    "Let me check: 3 + 4 = 7."                        a check: an equation stands in the sentence, or in the next one
+    "Let me check: 3 + 4 = 7."                        a check: an equation stands in the same sentence
     "Let me check. I am careful. All is well."        none
+    "That is wrong. The sum is 3 + 4 = 7."            a correction: an equation stands there, or in the next sentence
     "Another way: ..." and three new formulas         a second way
-    "That is wrong. The sum is 3 + 4 = 7."            a correction
 
 Each counts as often as both its wording and its formula are new, so that neither 200 phrases around one formula nor 200
-formulas in one phrase add up.
+formulas in one phrase add up. A correction or a second way can still be feigned, by an announcement that is put before
+the chain's own formulas; a check can't.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.judging.sentences import formula_of
+from limo_curation.judging.sentences import count_distinct, formula_of
 
 MIN_PATH_FORMULAS: Final = 3
 """Ours: sentences with a new formula that make what follows an announcement a way of its own."""
@@ -29,37 +30,33 @@ def count_structure(sentences: pl.DataFrame) -> pl.DataFrame:
         sentences: what `split_sentences` gives.
 
     Returns:
-        One row per chain that has a sentence: row; num_checks and num_corrections (with an equation in the same
-        sentence or the next); num_paths (further ways with formulas of their own); num_formulas (distinct sentences
-        with a formula) and num_prose_words (words that are no formulas).
-    """
-    checks, corrections = (
-        equations_of(sentences, where=kind)
-        .group_by("row")
-        .agg(pl.min_horizontal(pl.col("phrasing").n_unique(), pl.col("formula").n_unique()).cast(pl.Int64).alias(name))
-        for kind, name in (("self_verification", "num_checks"), ("corrections", "num_corrections"))
-    )
-    sizes = sentences.group_by("row").agg(
-        num_formulas=pl.col("phrasing").filter("has_formula").n_unique().cast(pl.Int64),
-        num_prose_words=pl.col("num_prose_words").sum(),
-    )
-    for counts in (checks, corrections, count_paths(sentences)):
-        sizes = sizes.join(counts, on="row", how="left")
-    return sizes.select("row", *(pl.col(name).fill_null(0) for name in COUNTS))
-
-
-def equations_of(sentences: pl.DataFrame, *, where: str) -> pl.DataFrame:
-    """Return row, phrasing, equation (a sentence) and formula for each sentence of a kind that an equation belongs to.
-
-    Args:
-        sentences: what `split_sentences` gives.
-        where: a column that says which sentences are of the kind; the equation stands there or in the next sentence.
+        One row per chain that has a sentence: row; num_checks, num_corrections, num_paths; num_formulas (distinct
+        sentences with a formula) and num_prose_words (words that are no formulas, of sentences with a formula or a
+        figure).
     """
     following = pl.col("sentence", "has_equation").shift(-1).over("row").name.prefix("next_")
     here, behind = (pl.when(f"{place}has_equation").then(f"{place}sentence") for place in ("", "next_"))
-    marked = sentences.with_columns(following).filter(where).with_columns(equation=pl.coalesce(here, behind))
-    found = marked.filter(pl.col("equation").is_not_null()).with_columns(formula=formula_of(pl.col("equation")))
-    return found.select("row", "phrasing", "equation", "formula")
+    corrections = sentences.with_columns(following).filter("corrections")
+    corrections = corrections.with_columns(formula=formula_of(pl.coalesce(here, behind)))
+    sizes = sentences.group_by("row").agg(
+        num_formulas=pl.col("phrasing").filter("has_formula").n_unique().cast(pl.Int64),
+        num_prose_words=pl.col("num_prose_words").filter("has_substance").sum(),
+    )
+    parts = (
+        checks_of(sentences).group_by("row").agg(count_distinct("num_checks", where="self_verification")),
+        corrections.filter(pl.col("formula").is_not_null())
+        .group_by("row")
+        .agg(count_distinct("num_corrections", where="corrections")),
+        count_paths(sentences),
+    )
+    for part in parts:
+        sizes = sizes.join(part, on="row", how="left")
+    return sizes.select("row", *(pl.col(name).fill_null(0) for name in COUNTS))
+
+
+def checks_of(sentences: pl.DataFrame) -> pl.DataFrame:
+    """Return the sentences with a checking word and an equation, and with a column for their formula."""
+    return sentences.filter("self_verification", "has_equation").with_columns(formula=formula_of(pl.col("sentence")))
 
 
 def count_paths(sentences: pl.DataFrame) -> pl.DataFrame:

@@ -157,6 +157,7 @@ SUBSTANCE = st.sampled_from([*STEPS, "Let me check: 3 + 4 = 7.", "Perhaps k = 3.
 EMPTY = st.sampled_from([*ENGLISH, *CHINESE, *SPREAD[:20], *NUMBERED[:5], "Nothing of note happens here."])
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_every_axis_and_the_score_lie_between_zero_and_one(texts: list[str]) -> None:
     scored = score(*texts)

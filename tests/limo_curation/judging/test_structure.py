@@ -15,10 +15,9 @@ def structure(text: str) -> dict[str, int]:
     ("text", "count"),
     [
         ("Let me check: 3 + 4 = 7.", 1),
-        ("Let me check this. The sum is 3 + 4 = 7.", 1),
+        ("Let me check this. The sum is 3 + 4 = 7.", 0),
         ("验算：3+4=7。", 1),
         ("Let me check this. I am careful. All is well.", 0),
-        ("Let me check this. I am careful. Then x = 7.", 0),
         ("Let me check: 3 + 4 = 7. Let me check: 4 + 5 = 9.", 1),
         ("Let me check: 3 + 4 = 7. I verify the sum: 3 + 4 = 7.", 1),
         ("Let me check: 3 + 4 = 7. I verify the product: 3 * 4 = 12.", 2),
@@ -58,10 +57,10 @@ def test_a_second_way_brings_formulas_of_its_own(text: str, count: int) -> None:
     assert structure(text)["num_paths"] == count
 
 
-def test_only_equations_that_hold_are_verified() -> None:
+def test_a_check_holds_or_fails_by_its_equations() -> None:
     texts = ["Let me check: 3 + 4 = 7, and 4 + 5 = 9.", "Let me check: 3 + 4 = 8.", "So 3 + 4 = 7.", None]
-    assert count_verified(pl.Series(texts)).to_list() == [2, 0, 0, 0]
+    assert count_verified(pl.Series(texts)).rows() == [(1, 0), (0, 1), (0, 0), (0, 0)]
 
 
 def test_latex_commands_and_symbols_are_no_prose() -> None:
-    assert structure(r"Therefore \frac{1}{2} + x = 7, clearly.")["num_prose_words"] == 2
+    assert structure(r"Therefore \frac{1}{2} + x = 7, clearly. I see.")["num_prose_words"] == 2
