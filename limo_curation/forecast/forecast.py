@@ -51,7 +51,7 @@ class SolverForecast(Record):
     completion_tokens: Interval
     basis: Basis
     is_free: bool
-    """Its completions are those of the strong solver, which stand in the request cache."""
+    """Its completions are there already: recorded, or drawn by the strong solver before."""
 
 
 class GpuForecast(Record):

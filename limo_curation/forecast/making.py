@@ -40,8 +40,9 @@ def make_forecast(
         ConfigError: how large a model is can't be told, or it fits on no number of the GPUs.
     """
     drawn = Simulation(config, evidence).run()
-    sizes = {one.name: model_size(served_model(config, one.solver.model), billions or {}) for one in evidence.solvers}
-    guessed = sorted({one.solver.model for one in evidence.solvers if sizes[one.name].is_guess})
+    asked = [one.solver.model for one in evidence.solvers if not is_free(one, config)]
+    sizes = {model: model_size(served_model(config, model), billions or {}) for model in asked}
+    guessed = sorted(model for model, size in sizes.items() if size.is_guess)
     notes = [*evidence.notes, *(f"the size of {model} is read from its name or from --size" for model in guessed)]
     return Forecast(
         run=run_name(config),
@@ -60,7 +61,7 @@ def make_forecast(
         ),
         solvers=tuple(solver_forecast(one, drawn.solvers[one.name], config, evidence) for one in evidence.solvers),
         gpus=tuple(gpu_forecast(gpu, price, config, evidence, drawn, sizes) for gpu, price in gpus),
-        disk_bytes=Interval.of(disk_bytes(evidence, drawn)),
+        disk_bytes=Interval.of(disk_bytes(config, evidence, drawn)),
         notes=tuple(notes),
     )
 
@@ -89,12 +90,14 @@ def solver_forecast(known: SolverEvidence, drawn: SolverDraws, config: RunConfig
         prompt_tokens=Interval.of(drawn.prompt_tokens),
         completion_tokens=Interval.of(drawn.completion_tokens),
         basis="counted" if known.stage in evidence.counted else known.completion_tokens.basis,
-        is_free=takes_attempts(known, config),
+        is_free=is_free(known, config),
     )
 
 
-def takes_attempts(known: SolverEvidence, config: RunConfig) -> bool:
-    """Return whether a teacher's chains are the strong solver's attempts: all of them were drawn before."""
+def is_free(known: SolverEvidence, config: RunConfig) -> bool:
+    """Return whether a solver's completions are there already: recorded, or all drawn by the strong solver before."""
+    if config.engine.kind == "recorded":
+        return True
     strong = config.difficulty.strong if config.difficulty.enabled else None
     if known.stage != "generation" or strong is None or known.solver.num_attempts > strong.num_attempts:
         return False
@@ -120,13 +123,11 @@ def gpu_forecast(
     placements: dict[str, Placement] = {}
     hours: dict[str, Draws] = {}
     for one in evidence.solvers:
-        placed = place(one.solver.model, sizes[one.name], gpu, at_least=gpus_of_replica(config, one.solver))
-        placements[one.solver.model] = placed
-        cost = drawn.solvers[one.name]
-        tokens = cost.completion_tokens + cost.prompt_tokens
-        if takes_attempts(one, config) or not tokens.any():
+        if is_free(one, config):
             hours[one.name] = np.zeros(NUM_DRAWS)
             continue
+        model, cost = one.solver.model, drawn.solvers[one.name]
+        placed = placements[model] = place(model, sizes[model], gpu, at_least=gpus_of_replica(config, one.solver))
         decode = placed.decode_seconds(
             mean_context(one, cost), bandwidth_use=bandwidth_use, arithmetic_use=arithmetic_use
         )
@@ -134,7 +135,8 @@ def gpu_forecast(
         hours[one.name] = (cost.completion_tokens * decode + cost.prompt_tokens * prefill) / 3_600
     of_models = {model: np.zeros(NUM_DRAWS) for model in placements}
     for one in evidence.solvers:
-        of_models[one.solver.model] = of_models[one.solver.model] + hours[one.name]
+        if one.solver.model in of_models:
+            of_models[one.solver.model] = of_models[one.solver.model] + hours[one.name]
     total = sum(hours.values(), np.zeros(NUM_DRAWS))
     return GpuForecast(
         gpu=gpu.name,
@@ -164,7 +166,7 @@ def mean_context(known: SolverEvidence, cost: SolverDraws) -> float:
 # -- disk --------------------------------------------------------------------------------------------------------------
 
 
-def disk_bytes(evidence: Evidence, drawn: RunDraws) -> Draws:
+def disk_bytes(config: RunConfig, evidence: Evidence, drawn: RunDraws) -> Draws:
     """Return what the run's tables and completions take in the store."""
     total = np.zeros(NUM_DRAWS)
     written = sum(
@@ -183,6 +185,8 @@ def disk_bytes(evidence: Evidence, drawn: RunDraws) -> Draws:
             has_text = stage in ("generation", "verification", "judging", "selection")
             total = total + kept * PROBLEM_BYTES + (share * written * TOKEN_BYTES if has_text else 0.0)
     for one in evidence.solvers:
+        if is_free(one, config):
+            continue  # they stand there already
         cost = drawn.solvers[one.name]
         is_text = one.solver.keeps == "text"
         total = total + (

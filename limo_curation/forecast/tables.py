@@ -66,9 +66,7 @@ def replica_lines(forecast: Forecast) -> list[str]:
         if count > 1
     ]
     lines += [
-        f"{one.name} takes the strong solver's attempts from the request cache, at no cost"
-        for one in forecast.solvers
-        if one.is_free
+        f"{one.name} costs no GPU time: its completions are there already" for one in forecast.solvers if one.is_free
     ]
     return ["\n".join(lines)] if lines else []
 

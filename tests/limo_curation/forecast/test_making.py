@@ -98,6 +98,20 @@ def test_teacher_with_the_strong_solvers_settings_costs_nothing(tmp_path: Path):
     assert not plan(config, Store(str(tmp_path))).solvers[2].is_free
 
 
+def test_recorded_completions_cost_nothing_whatever_wrote_them(tmp_path: Path):
+    unknown = STRONG.model_copy(update={"model": "of-unknown-size"})
+    config = pilot_config().model_copy(
+        update={
+            "difficulty": DifficultyConfig(strong=unknown),
+            "engine": EngineConfig(kind="recorded", completions=pilot_config().ingestion.sources),
+        }
+    )
+    forecast = plan(config, Store(str(tmp_path)))
+    assert all(one.is_free for one in forecast.solvers)
+    assert forecast.solvers[0].completion_tokens.low > 0
+    assert forecast.gpus[0].total_hours.high == 0
+
+
 def test_demand_bounds_what_is_kept_and_what_the_strong_solver_is_asked(tmp_path: Path):
     demanding = DifficultyConfig(weak=(WEAK,), strong=STRONG, demand=DemandConfig(problems_per_domain=10))
     config = pilot_config().model_copy(update={"difficulty": demanding})
