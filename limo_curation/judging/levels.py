@@ -30,6 +30,8 @@ from limo_curation.judging.structure import checks_of
 from limo_curation.verification import Status, check_steps
 
 LEVELS: Final = ("L1", "L2", "L3", "L4", "L5")
+MAX_CHECKS: Final = 100
+"""Ours: checks of one chain that are calculated; LIMO's chains have at most 18."""
 FEATURES: Final = ("words_per_formula", "num_connected", "check_points", "num_turns", "soundness")
 
 
@@ -93,6 +95,7 @@ def count_verified(chains: pl.Series) -> pl.DataFrame:
     counts = list[tuple[int, int]]()
     for batch in chains.to_frame().iter_slices(BATCH_ROWS):
         checks = checks_of(split_sentences(batch.to_series())).unique(["row", "formula"], maintain_order=True)
+        checks = checks.group_by("row", maintain_order=True).head(MAX_CHECKS)
         found: dict[int, list[set[Status]]] = {}
         for row, sentence in checks.select("row", "sentence").iter_rows():
             found.setdefault(row, []).append({check.status for check in check_steps(sentence) if not check.corrected})

@@ -1,5 +1,6 @@
 """The levels: the rubric's own chains, the same in other words, and what a level must not be bought with."""
 
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def test_what_a_level_rests_on_is_told() -> None:
     assert (told["check_points"] >= 1, told["num_turns"]) == (True, 0)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(st.sampled_from([each["chain"] for each in PARAPHRASES]), max_size=5))
 def test_a_level_depends_on_nothing_but_the_chain(texts: list[str]) -> None:
     assert levels_of(*texts) == [levels_of(text)[0] for text in texts]
@@ -106,3 +107,22 @@ def test_a_level_depends_on_nothing_but_the_chain(texts: list[str]) -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_any_text_has_a_level(text: str) -> None:
     assert levels_of(text)[0] in LEVELS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=" * 10**6,
+        "x\n" * 10**6,
+        "\\boxed{" * 10**5,
+        "因" * 10**6,
+        "\0 = 3. " * 10**5,
+        "$" * 10**6,
+        "check 1 = 1\n" * 10**5,
+    ],
+    ids=["relations", "lines", "boxes", "Chinese", "null bytes", "dollars", "checks"],
+)
+def test_a_hostile_chain_is_graded_in_time(text: str) -> None:
+    started = time.process_time()
+    assert levels_of(text) == ["L1"]
+    assert time.process_time() - started < 20  # some tenths of a second; backtracking would take hours

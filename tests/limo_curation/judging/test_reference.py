@@ -1,6 +1,8 @@
 """The reference set: percentiles that are fitted, stored and named."""
 
+import os
 import tomllib
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,6 +13,13 @@ from limo_curation.judging.reference import Reference, fit_reference, read_refer
 from limo_curation.judging.rules import score_features
 from limo_curation.judging.sentences import WORD_AXES
 from limo_curation.judging_config import JudgingConfig
+from measurements.judging import fitted, read_chains
+
+
+@pytest.mark.data
+@pytest.mark.skipif("LIMO_DATA" not in os.environ, reason="LIMO_DATA is not set")
+def test_the_stored_set_is_what_the_measurement_fits() -> None:
+    assert fitted(read_chains(Path(os.environ["LIMO_DATA"]), quick=False)) == read_reference()
 
 
 def counts(rows: int, **others: int) -> pl.DataFrame:
