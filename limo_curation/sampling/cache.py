@@ -150,14 +150,16 @@ class CachedCall:
         """Ask the caller and look up what it asks, until something is ready, or enough is missing."""
         while self.may_ask and not self._is_over and not self._ready and len(self._queue) < MAX_QUEUED:
             asked: list[SampleRequest] = []
+            is_last = False
             for request in islice(self._requests, LOOK_UP_ROWS):
                 if request is None:
                     self.may_ask = False
                     break
                 asked.append(request)
             else:
-                self._is_over = len(asked) < LOOK_UP_ROWS
+                is_last = len(asked) < LOOK_UP_ROWS
             self._look_up(asked)
+            self._is_over = is_last  # not before: the engine would take it that nothing more comes
 
     def _look_up(self, asked: list[SampleRequest]) -> None:
         by_folder: dict[str, list[tuple[bytes, int, SampleRequest]]] = {}
@@ -170,8 +172,10 @@ class CachedCall:
             answer_keys = {answer_key(key) for key, _, request in rows if request.keeps == "answer"}
             found = self._recorder(folder).find({key for key, _, _ in rows} | answer_keys)
             for key, place, request in rows:
-                own_key = answer_key(key) if request.keeps == "answer" else key
-                if (cached := found.get(own_key) or found.get(key)) is not None:
+                cached = found.get(answer_key(key) if request.keeps == "answer" else key)
+                if cached is None and (whole := found.get(key)) is not None:
+                    cached = whole.answer_only()
+                if cached is not None:
                     self._ready.append((place, cached.answer_to(request)))
                 elif key in self._waiting:
                     self._waiting[key].append((place, request))
@@ -188,12 +192,18 @@ class CachedCall:
     def _receive(self, completion: Completion) -> None:
         key = self._keys.pop(completion.request)
         answered = self._waiting.pop(key)
-        is_only_graded = all(request.keeps == "answer" for _, request in answered)
-        cached = Cached.of(completion).answer_only() if is_only_graded else Cached.of(completion)
-        self._ready += [(place, cached.answer_to(request)) for place, request in answered]
-        if not completion.is_overflow:  # it says nothing about the model: a longer context would have had room
-            recorder = self._recorder(folder_name(self._revision(completion.request.model)))
-            recorder.add(answer_key(key) if is_only_graded else key, cached)
+        keeps = {request.keeps for _, request in answered}
+        whole = Cached.of(completion)
+        short = whole.answer_only() if "answer" in keeps else whole
+        for place, request in answered:
+            self._ready.append((place, (short if request.keeps == "answer" else whole).answer_to(request)))
+        if completion.is_overflow:
+            return  # it says nothing about the model: a server with a longer context would answer
+        recorder = self._recorder(folder_name(self._revision(completion.request.model)))
+        if "text" in keeps:
+            recorder.add(key, whole)
+        else:
+            recorder.add(answer_key(key), short)
 
     def _revision(self, model: str) -> str:
         if model not in self._revisions:

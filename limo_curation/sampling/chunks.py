@@ -73,10 +73,10 @@ class Cached:
         return replace(self, text=answer_text(self.text))
 
     def answer_to(self, request: SampleRequest) -> Completion:
-        """Return this as the completion of a request: the same one, whether it was recorded whole or not."""
+        """Return this as the completion of a request."""
         return Completion(
             request,
-            answer_text(self.text) if request.keeps == "answer" else self.text,
+            self.text,
             cast("FinishReason", self.finish_reason),
             self.num_prompt_tokens,
             self.num_completion_tokens,
