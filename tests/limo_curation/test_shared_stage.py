@@ -22,7 +22,7 @@ from limo_curation.store import Artifact, Store
 from limo_curation.tables import CLASSIFIED, DROPPED
 from tests.processes import wait_until
 from tests.small_pipeline import bytes_of
-from tests.three_solvers import CHUNK_ROWS, NUM_CHUNKS, OrderedEngine, plan_rating, plan_writing
+from tests.three_solvers import CHUNK_ROWS, NUM_CHUNKS, RATING, OrderedEngine, plan_rating, plan_writing
 
 TAKEOVER_SECONDS = 1.0
 
@@ -129,6 +129,23 @@ def test_chunk_of_a_worker_that_lives_is_waited_for(store: Store) -> None:
 
     assert num_done == [NUM_CHUNKS - 1]
     assert not {one.question for one in engine.asked} & {"What is 3?", "What is 4?", "What is 5?"}
+
+
+def test_two_runs_that_share_one_cache_at_the_same_time_disturb_neither(store: Store, tmp_path: Path) -> None:
+    wider = RATING.model_copy(update={"max_solved": 5})  # another stage in the store, most of its requests the same
+    plans, both_at_work = [plan_rating(store), plan_rating(store, wider)], threading.Barrier(2)
+    threads = [
+        threading.Thread(target=share, args=(plan, OrderedEngine(begins=both_at_work.wait)), kwargs={"num_workers": 2})
+        for plan in plans
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for plan, plan_of in zip(plans, (plan_rating, lambda other: plan_rating(other, wider)), strict=True):
+        commit_parts(plan)
+        assert bytes_of(plan) == undisturbed(tmp_path / plan.key, plan_of)
 
 
 def test_error_ends_the_work_keeps_what_is_finished_and_gives_the_claims_back(store: Store, tmp_path: Path) -> None:
