@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import queue
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -196,6 +199,39 @@ def test_engine_that_loses_a_request_is_told_from_a_solver_that_fails() -> None:
 
     with pytest.raises(StageError, match="left 3 attempts of ada without a completion"):
         draw(["-" * 8], Forgetful(complete, num_slots=4), num_needed=1)
+
+
+def test_engine_that_asks_while_attempts_are_graded_is_not_told_that_none_are_left() -> None:
+    class Eager(AnyOrderEngine):
+        """Asks all the time, in another thread."""
+
+        def stream(self, requests: Requests) -> Iterator[Completion]:
+            taken = queue.SimpleQueue[SampleRequest | None]()
+
+            def take() -> None:
+                for request in requests:
+                    if request is None:
+                        time.sleep(0.0005)
+                    else:
+                        taken.put(request)
+                taken.put(None)
+
+            thread = threading.Thread(target=take)
+            thread.start()
+            while (request := taken.get()) is not None:
+                yield self.complete(request)
+            thread.join()
+
+    def solve(request: SampleRequest) -> Completion:
+        factor = request.attempt + 2
+        text = rf"\boxed{{\frac{{{5 * factor}}}{{{factor}\sqrt{{2}}+{factor}}}}}"
+        return Completion(request, text, "stop", 10, 5)
+
+    tally = Tally("p", "p", r"5(\sqrt{2}-1)")  # equal, but only a worker sees it: the other thread asks meanwhile
+    [(_, attempts)] = Interleaving([tally], SOLVER, num_needed=8, max_at_once=1, config=CONFIG).run(
+        Eager(solve, num_slots=1)
+    )
+    assert len(attempts) == 8
 
 
 def test_second_weak_solver_goes_on_where_the_first_one_failed() -> None:
