@@ -69,6 +69,19 @@ def test_chunks_that_another_run_joined_are_found_under_their_new_name(files: Fi
     assert len(names(files)) == 2
 
 
+def test_what_others_recorded_may_be_found_later_but_what_they_moved_is_found_at_once(files: Files) -> None:
+    index, other = ChunkIndex(files, FOLDER), ChunkIndex(files, FOLDER)
+    record(other, 0)
+    assert found(index, 0, 1) == [0]
+    record(other, 1)
+    assert index.find([key(1)], max_age_seconds=1e9) == {}
+    assert index.find([key(1)], max_age_seconds=0) == {key(1): cached(1)}
+    for number in range(2, chunk_index.MAX_SMALL_CHUNKS):
+        record(other, number)
+    assert len(names(files)) == 1
+    assert index.find([key(0)], max_age_seconds=1e9) == {key(0): cached(0)}
+
+
 class MovingFiles(Files):
     """Another run joins the chunks each time that this one has listed them, some times."""
 
