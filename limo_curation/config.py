@@ -68,7 +68,10 @@ class DifficultyConfig(StageConfig):
     truncated_retry_factor: Annotated[int, Field(ge=2)] | None = None
     """An attempt that is cut off is drawn once more with so many times `max_tokens`; None: it has failed."""
     attempts_per_round: Count = 4
-    """Attempts of a problem that are drawn before it is looked at again; does not change the kept set."""
+    """Strong attempts at a problem that are under way at the same time, at most; does not change the kept set."""
+    sample_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Rate a random share of the problems, by their ids, and drop the others: a pilot, from which `limo-curation plan`
+    tells what all of them will cost."""
     demand: DemandConfig | None = None
     """Rate only as many problems as are needed, the likeliest first; None: every problem is rated."""
 
@@ -82,6 +85,8 @@ class DifficultyConfig(StageConfig):
             raise ValueError("nothing rates: name weak or strong solvers, or set use_published_rates or enabled=false")
         if self.demand is not None and self.strong is None:
             raise ValueError("demand needs a strong solver: without one there is nothing to save")
+        if self.demand is not None and self.sample_share < 1:
+            raise ValueError("demand and sample_share both choose what is rated; set one of them")
         return self
 
     def key_fields(self) -> dict[str, Any]:
@@ -103,6 +108,8 @@ class GenerationConfig(StageConfig):
             raise ValueError("enabled: generation can't be switched off, since samples are made of chains")
         if not self.teachers and not self.recorded:
             raise ValueError("teachers and recorded are both empty: no chain could be made")
+        if any(teacher.keeps != "text" for teacher in self.teachers):
+            raise ValueError("teachers: a teacher's attempts are the chains, so keeps must be 'text'")
         return self
 
     def key_fields(self) -> dict[str, Any]:

@@ -37,6 +37,7 @@ FLOOR_MODULES: Final = (
     "stage",
     "store",
     "tables",
+    "threads",
     "vllm_config",
 )
 SHARED_FLOOR: Final = frozenset({PACKAGE, *(f"{PACKAGE}.{name}" for name in FLOOR_MODULES)})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from limo_curation.errors import TransientError
 from limo_curation.sampling import Completion, SampleRequest
+from limo_curation.sampling.protocol import Requests
 
 
 class CountingEngine:
@@ -19,8 +20,9 @@ class CountingEngine:
     def revision(self, model: str) -> str:
         return f"{model}@{self.version}"
 
-    def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
+    def sample(self, requests: Requests) -> Iterator[Completion]:
         for asked in requests:
+            assert asked is not None, "every completion was handed out, and the next request still waits for one"
             if asked.question == self.poison:
                 raise TransientError("the engine is down")
             self.asked.append(asked)

@@ -6,11 +6,27 @@ from collections.abc import Iterable
 from typing import Final
 
 import polars as pl
+import polars_hash as plh
 
 from limo_curation.config import DifficultyConfig
 from limo_curation.ledger import DropRule
 
-DROP_REASONS: Final = ("unrated", "solved_by_weak", "solved_too_often", "gold_disputed", "never_solved")
+NOT_SAMPLED: Final = "not_sampled"
+DROP_REASONS: Final = (NOT_SAMPLED, "unrated", "solved_by_weak", "solved_too_often", "gold_disputed", "never_solved")
+SAMPLE_SEED: Final = 2025  # another one than those of random shares on demand
+
+
+def is_in_sample(config: DifficultyConfig) -> pl.Expr:
+    """Return whether a problem belongs to the random share that is rated: by its id, so in every run alike."""
+    bound = min(int(config.sample_share * 2**64), 2**64 - 1)
+    return plh.col("problem_id").nchash.xxhash64(seed=SAMPLE_SEED) <= pl.lit(bound, pl.UInt64)
+
+
+def sample_rules(config: DifficultyConfig) -> Iterable[DropRule]:
+    """Return the rule that drops what is outside of the random share."""
+    if config.sample_share < 1:
+        outside = pl.lit("outside of the random share that difficulty.sample_share rates")
+        yield DropRule(NOT_SAMPLED, ~is_in_sample(config), threshold=config.sample_share, evidence=outside)
 
 
 def band_rules(config: DifficultyConfig) -> Iterable[DropRule]:

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from limo_curation.config import DifficultyConfig
-from limo_curation.difficulty.band import DROP_REASONS, band_rules
+from limo_curation.difficulty.band import DROP_REASONS, band_rules, is_in_sample, sample_rules
 from limo_curation.difficulty.cascade import try_strong, try_weak
 from limo_curation.difficulty.tallies import Tally, add_counts
 from limo_curation.ledger import StageResult, apply_rules
@@ -26,11 +26,12 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
         sampler: the engine; not needed where every rate is published.
 
     Returns:
-        RATED rows. Drop reasons: `unrated` (no published rate, and no solver to sample), `solved_by_weak`,
-        `solved_too_often` (above the band), `gold_disputed` (most strong attempts agree on one other answer, or the
-        gold answer can't be read) and `never_solved` (below the band). A problem stays where attempts that
-        could not be compared may have brought it into the band: `strong_num_undecided` says so. Metrics: what the
-        attempts of each solver cost (`usage_metrics`), as `weak_1`, `weak_2`, ... in the config's order, and `strong`.
+        RATED rows. Drop reasons: `not_sampled` (outside of the random share that a pilot rates), `unrated` (no
+        published rate, and no solver to sample), `solved_by_weak`, `solved_too_often` (above the band),
+        `gold_disputed` (most strong attempts agree on one other answer, or the gold answer can't be read) and
+        `never_solved` (below the band). A problem stays where attempts that could not be compared may have brought it
+        into the band: `strong_num_undecided` says so. Metrics: what the attempts of each solver cost
+        (`usage_metrics`), as `weak_1`, `weak_2`, ... in the config's order, and `strong`.
 
     Raises:
         TransientError, BudgetError: from the sampler.
@@ -41,10 +42,9 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
             "problem_id", "question", pl.col("answer").fill_null("")
         ).iter_rows()
     ]
-    has_rate = problems["published_num_attempts"].is_not_null().to_list()
-    sampled = [
-        tally for tally, known in zip(tallies, has_rate, strict=True) if not (known and config.use_published_rates)
-    ]
+    needs_rate = ~(pl.lit(config.use_published_rates) & pl.col("published_num_attempts").is_not_null())
+    is_sampled = problems.select(is_in_sample(config) & needs_rate).to_series()
+    sampled = [tally for tally, is_one in zip(tallies, is_sampled, strict=True) if is_one]
     usages: dict[str, Usage] = {}
     if sampler is not None:
         for place, solver in enumerate(config.weak, start=1):
@@ -52,7 +52,8 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
         if config.strong is not None:
             usages["strong"] = try_strong(sampled, config.strong, config=config, sampler=sampler)
     rated = add_counts(problems, tallies, config=config)
-    kept, dropped = apply_rules(rated, stage="difficulty", rules=list(band_rules(config)))
+    rules = [*sample_rules(config), *band_rules(config)]
+    kept, dropped = apply_rules(rated, stage="difficulty", rules=rules)
     return StageResult(kept.select(list(RATED.columns)), dropped, usage_metrics(usages))
 
 
