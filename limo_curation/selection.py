@@ -1,7 +1,8 @@
 """Selection: exactly the number of samples that was asked for, even over the domains, the same ones every time.
 
-The best chain of each problem competes; within a domain the highest rule scores win. Every tie is broken by
-`chain_id`, a digest of the content, so neither the order of the rows nor the machine decides.
+The best chain of each problem competes; within a domain the highest quality wins, which is the rule score where no
+judge has a say. Every tie is broken by `chain_id`, a digest of the content, so neither the order of the rows nor the
+machine decides.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from limo_curation.store import Artifact, Store
 from limo_curation.tables import DOMAINS, JUDGED_CHAINS, SAMPLES
 
 DROP_REASONS: Final = ("not_best_chain", "template_cap", "source_cap", "quota_filled")
-COMPETING: Final = ("chain_id", "problem_id", "rule_score", "domain", "template_id", "source", "origin")
-BY_SCORE: Final = [pl.col("rule_score").fill_null(0.0), pl.col("chain_id")]
+COMPETING: Final = ("chain_id", "problem_id", "rule_score", "quality", "domain", "template_id", "source", "origin")
+BY_SCORE: Final = [pl.col("score").fill_null(0.0), pl.col("chain_id")]
 BEST_FIRST: Final = [True, False]
 
 
@@ -42,8 +43,9 @@ def select_samples(chains: pl.DataFrame, *, config: SelectionConfig | None = Non
     """Select exactly `target_size` chains, at most one for each problem.
 
     Args:
-        chains: `chain_id, problem_id, rule_score, domain, template_id, source`, one row for each chain. Without any
-            domain (the stage was off), the quotas are not looked at.
+        chains: `chain_id, problem_id, rule_score, domain, template_id, source`, one row for each chain, and `quality`
+            where there is one: a null says that the rule score counts. Without any domain (the stage was off), the
+            quotas are not looked at.
         config: target, quotas, caps, and what to do when a domain runs dry.
 
     Returns:
@@ -54,14 +56,15 @@ def select_samples(chains: pl.DataFrame, *, config: SelectionConfig | None = Non
         ShortfallError: fewer remain than are asked for; the message says where. Retrying does not help.
     """
     config = config or SelectionConfig()
-    ranked = rank_chains(chains)
+    quality = ["quality"] if "quality" in chains.columns else []
+    ranked = rank_chains(chains.with_columns(score=pl.coalesce(*quality, "rule_score")))
     candidates = ranked.filter(pl.col("problem_rank") == 1).sort(BY_SCORE, descending=BEST_FIRST)
     quotas = quotas_of(config, candidates)
     outcome, room = fill_quotas(candidates, quotas, config=config)
     candidates = candidates.with_columns(outcome=pl.Series(outcome, dtype=pl.String))
     if sum(reason is None for reason in outcome) != config.target_size:
         raise ShortfallError(shortfall_message(candidates, quotas, room, config=config))
-    lowest = candidates.filter(pl.col("outcome").is_null())["rule_score"].min()
+    lowest = candidates.filter(pl.col("outcome").is_null())["score"].min()
     rules = selection_rules(config, lowest_chosen=lowest if isinstance(lowest, float) else None)
     marked = ranked.join(candidates.select("row", "outcome"), on="row", how="left", maintain_order="left")
     kept, dropped = apply_rules(marked, stage="selection", rules=rules)
@@ -154,7 +157,7 @@ def shortfall_message(
 
 def selection_rules(config: SelectionConfig, *, lowest_chosen: float | None) -> list[DropRule]:
     """Return the reasons why a chain was not chosen."""
-    score, outcome = pl.col("rule_score"), pl.col("outcome")
+    score, outcome = pl.col("score"), pl.col("outcome")
     template_cap, source_cap = config.max_per_template, config.max_per_source
     return [
         DropRule(

@@ -113,6 +113,20 @@ def test_tie_goes_to_the_lower_chain_id(scores: tuple[float | None, float | None
         assert chosen(select(*one_problem, target_size=1, quotas={"algebra": 1})) == ["c003"]
 
 
+def test_quality_goes_before_the_rule_score_and_a_null_leaves_it_to_the_rules() -> None:
+    judged, by_rules = chain(1, score=0.2, quality=0.9), chain(2, score=0.6)
+    result = select(judged, by_rules, chain(3, score=0.8, quality=0.1), target_size=2, quotas={"algebra": 2})
+    assert chosen(result) == ["c001", "c002"]
+    assert result.dropped.select("value", "threshold").row(0) == (0.1, 0.6)
+
+
+def test_a_pool_without_the_column_of_quality_is_selected_by_rules() -> None:
+    frame = rows_of(JUDGED_CHAINS, chain(1, score=0.2), chain(2, score=0.6)).drop("quality")
+    result = select_samples(frame, config=SelectionConfig(target_size=1, quotas={"algebra": 1}))
+    assert result.kept["chain_id"].to_list() == ["c002"]
+    assert result.kept.columns == frame.columns
+
+
 def test_chain_without_a_score_comes_last_but_may_be_chosen() -> None:
     rows = [chain(1, score=None), chain(2, score=0.01), chain(3, score=None)]
     assert chosen(select(*rows, target_size=2, quotas={"algebra": 2})) == ["c001", "c002"]
