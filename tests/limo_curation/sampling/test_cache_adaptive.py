@@ -19,6 +19,7 @@ from limo_curation.store import Store
 from tests.chat_server import ChatServer
 from tests.climbing import attempt_on, climb
 from tests.counting_engine import CountingEngine
+from tests.counting_store import CountingStore
 
 
 class SlotEngine(CountingEngine):
@@ -45,23 +46,6 @@ class SlotEngine(CountingEngine):
                 yield from super().sample([under_way.pop(rng.randrange(len(under_way)))])
         finally:
             self.is_closed = True
-
-
-class CountingStore(Store):
-    """Counts the files that are read and the folders that are listed."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.num_reads = 0
-        self.num_listings = 0
-
-    def read_bytes(self, path: str) -> bytes | None:
-        self.num_reads += 1
-        return super().read_bytes(path)
-
-    def list(self, path: str) -> list[str]:
-        self.num_listings += 1
-        return super().list(path)
 
 
 @pytest.mark.parametrize("in_order", [True, False])
