@@ -227,6 +227,11 @@ def why_untrusted(config: JudgeConfig, sampler: Sampler) -> str | None:
     if known.panel_digest != panel_digest(config, sampler):
         was = ", ".join(judge.revision for judge in known.judges)
         return f"{config.calibration} is of other judges or settings ({was}); run `limo-curation calibrate` again"
+    return below_floor(known, config)
+
+
+def below_floor(known: Calibration, config: JudgeConfig) -> str | None:
+    """Return why what was measured is not enough to decide anything; None: it is."""
     if known.panel.unscored_fraction > config.max_unscored:
         return (
             f"{known.panel.num_unscored} of {known.panel.num_chains} labelled chains have no readable grade, above "
