@@ -6,9 +6,10 @@ the stage when all chunks are there. A run that was not begun or that died is no
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,6 +34,7 @@ DEPLOYMENT: Final = "generate/gpu"
 BUDGET_SPENT: Final = "BudgetSpent"
 """Name of the failed state of a run that has spent its budget."""
 SECONDS_BETWEEN_LOOKS: Final = 5.0  # ours: a chunk takes minutes
+SECONDS_BEFORE_WARNING: Final = 120.0
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +65,8 @@ def on_gpu_workers(plan: StagePlan, *, run: str, num_workers: int) -> Artifact:
             artifact = commit_parts(plan)
         else:
             artifact = await_table(plan, workers, client)
-        cancel(client, (one for one in flow_runs(client, workers) if not is_begun(one)))  # nothing is left for them
+        with contextlib.suppress(httpx.HTTPError):  # nothing is left for them to do, if they begin all the same
+            cancel(client, (one for one in flow_runs(client, workers) if not is_begun(one)))
     return artifact
 
 
@@ -88,8 +91,7 @@ def await_parts(plan: StagePlan, left: set[InputPart], workers: Sequence[UUID], 
     progress = Progress(plan.stage.name)
     progress.start(sum(part.rows for part in left))
     num_chunks = len(left)
-    while True:
-        have_ended = all_have_ended(client, workers)  # before the look at the parts: a worker may end between the two
+    for have_ended in looks(client, workers):
         for part in done_for_good(plan, left):
             left.remove(part)
             progress.advance(part.rows)
@@ -97,7 +99,6 @@ def await_parts(plan: StagePlan, left: set[InputPart], workers: Sequence[UUID], 
             return
         if have_ended:
             raise ended_early(f"{plan.stage.name}: {len(left)} of {num_chunks} chunks are missing", client, workers)
-        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def await_table(plan: StagePlan, workers: Sequence[UUID], client: SyncPrefectClient) -> Artifact:
@@ -106,23 +107,38 @@ def await_table(plan: StagePlan, workers: Sequence[UUID], client: SyncPrefectCli
     Raises:
         BudgetError, TransientError: as `on_gpu_workers`.
     """
-    while True:
-        have_ended = all_have_ended(client, workers)
+    for have_ended in looks(client, workers):
         artifact = plan.store.artifact(plan.stage.name, plan.key)
         if artifact is not None:
             return artifact
         if have_ended:
-            raise ended_early(f"{plan.stage.name} is not done", client, workers)
+            break
+    raise ended_early(f"{plan.stage.name} is not done", client, workers)
+
+
+def looks(client: SyncPrefectClient, workers: Sequence[UUID]) -> Iterator[bool]:
+    """Yield every few seconds whether all workers have ended, however, until somebody has seen enough.
+
+    The caller looks at the store afterwards, since a worker may write its last part between two looks.
+    """
+    began = time.monotonic()
+    is_warned = False
+    while True:
+        try:
+            runs = flow_runs(client, workers)
+        except httpx.HTTPError as error:  # a server that restarts must not end hours of work
+            logger.debug("the workers' states are not known: %s", error)
+            runs = []
+        if (
+            runs
+            and not is_warned
+            and time.monotonic() - began > SECONDS_BEFORE_WARNING
+            and not any(map(is_begun, runs))
+        ):
+            logger.warning("no run of %s has begun: is a worker started for the pool gpu?", DEPLOYMENT)
+            is_warned = True
+        yield bool(runs) and all(one.state is not None and one.state.is_final() for one in runs)
         time.sleep(SECONDS_BETWEEN_LOOKS)
-
-
-def all_have_ended(client: SyncPrefectClient, workers: Sequence[UUID]) -> bool:
-    """Return whether all workers have ended, however; a server that does not answer is asked again later."""
-    try:
-        return all(one.state is not None and one.state.is_final() for one in flow_runs(client, workers))
-    except httpx.HTTPError as error:
-        logger.debug("the workers' states are not known: %s", error)
-        return False
 
 
 def ended_early(missing: str, client: SyncPrefectClient, workers: Sequence[UUID]) -> BudgetError | TransientError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -43,7 +45,7 @@ class Prefect:
     @contextmanager
     def running(self, *arguments: str) -> Iterator[None]:
         """Keep a command running, in a process group of its own that ends with the block."""
-        log = self.folder / f"{arguments[0]}.log"
+        log = self.folder / f"{arguments[0]}-{arguments[-1]}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
                 ["prefect", *arguments],
@@ -79,14 +81,31 @@ class Prefect:
     def state(self, flow_run_id: str) -> dict[str, Any]:
         return httpx.get(f"{self.api}/flow_runs/{flow_run_id}", timeout=30).json()["state"]
 
-    def wait_for(self, flow_run_id: str, state_type: str) -> dict[str, Any]:
+    def wait_for(self, flow_run_id: str, state_type: str, *, seconds: float = 90) -> dict[str, Any]:
         def is_there() -> bool:
             state = self.state(flow_run_id)
-            assert state["type"] in (state_type, "SCHEDULED", "PENDING", "RUNNING"), state
+            assert state["type"] in (state_type, "SCHEDULED", "PENDING", "RUNNING", "CANCELLING"), state
             return state["type"] == state_type
 
-        wait_until(is_there, seconds=90, what=f"{flow_run_id} to be {state_type}")
+        wait_until(is_there, seconds=seconds, what=f"{flow_run_id} to be {state_type}")
         return self.state(flow_run_id)
+
+    def start(self, deployment: str, **parameters: Any) -> str:
+        """Start a run of a deployment and return its id."""
+        given = [part for name, value in parameters.items() for part in ("--param", f"{name}={json.dumps(value)}")]
+        printed = self.do("prefect", "--no-prompt", "deployment", "run", deployment, *given)
+        (flow_run_id,) = set(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", printed))
+        return flow_run_id
+
+    def cancel(self, flow_run_id: str) -> None:
+        """Do what the button of the UI does."""
+        body = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+        httpx.post(f"{self.api}/flow_runs/{flow_run_id}/set_state", json=body, timeout=30).raise_for_status()
+
+    def children(self, flow_run_id: str) -> list[dict[str, Any]]:
+        """Return the flow runs that a flow run started."""
+        body = {"flow_runs": {"parent_flow_run_id": {"any_": [flow_run_id]}}}
+        return httpx.post(f"{self.api}/flow_runs/filter", json=body, timeout=30).json()
 
     def deployments(self) -> dict[str, dict[str, Any]]:
         """Return all deployments by name, without times."""
