@@ -21,6 +21,7 @@ from limo_curation.tables import RATED
 DRAWS: Final = ("random", "predicted")
 """How a problem came to be rated, as the column `drawn` says it."""
 NOT_SAMPLED: Final = "not_sampled"
+NO_DOMAIN: Final = "(no domain)"
 
 
 def outcomes_of(weak: Iterable[pl.DataFrame], strong: Iterable[pl.DataFrame], drawn: pl.Series) -> pl.DataFrame:
@@ -132,7 +133,7 @@ def has_published_rate(config: DifficultyConfig) -> pl.Expr:
 def not_sampled_rule(num_kept: dict[str | None, int], config: DifficultyConfig) -> DropRule:
     """Return the reason of what was not rated: its domain had enough. Value: the chance that it would be kept."""
     needed = 0 if config.demand is None else config.demand.problems_per_domain
-    words = {domain or "(no domain)": f"{number} problems kept, {needed} needed" for domain, number in num_kept.items()}
-    name = pl.col("domain").fill_null("(no domain)")
-    evidence = pl.format("{}: {}", name, name.replace_strict(list(words), list(words.values()), return_dtype=pl.String))
+    words = {domain or NO_DOMAIN: f"{number} problems kept, {needed} needed" for domain, number in num_kept.items()}
+    domain = pl.col("domain").fill_null(NO_DOMAIN)
+    evidence = pl.format("{}: {}", domain, domain.replace_strict(words, return_dtype=pl.String))
     return DropRule(NOT_SAMPLED, pl.lit(value=True), pl.col("chance"), evidence=evidence)

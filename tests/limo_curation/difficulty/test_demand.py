@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from limo_curation.config import DemandConfig, DifficultyConfig
 from limo_curation.difficulty import DIFFICULTY, rate_problems
-from limo_curation.difficulty.demand import DIFFICULTY_ON_DEMAND
+from limo_curation.difficulty.demand import DIFFICULTY_ON_DEMAND, codes_of
 from limo_curation.engine_config import Solver
 from limo_curation.runner import run_stage
 from limo_curation.sampling import Sampler
@@ -168,6 +168,30 @@ def test_number_of_parts_changes_neither_what_is_asked_nor_what_is_kept(tmp_path
     assert whole.kept.equals(in_parts.kept)
     assert whole.dropped.sort("problem_id").equals(in_parts.dropped.sort("problem_id"))
     assert whole.manifest.metrics == in_parts.manifest.metrics
+
+
+def test_pool_that_has_grown_gives_the_same_bytes_as_a_fresh_store(tmp_path: Path) -> None:
+    problems, config = pool_of(500), config_of(problems_per_domain=15)
+    small, grown = (plan_of(tmp_path / "old", rows, config, part_rows=100) for rows in (problems.head(400), problems))
+    rate_on_demand(small, GuessingSolvers())
+    outcome = rate_on_demand(grown, GuessingSolvers())
+    fresh = plan_of(tmp_path / "new", problems, config, part_rows=100)
+    assert outcome.artifact.digest == rate_on_demand(fresh, GuessingSolvers()).artifact.digest
+    assert bytes_of(grown) == bytes_of(fresh)
+
+
+def test_order_at_random_follows_from_the_ids_alone(tmp_path: Path) -> None:
+    problems, config = pool_of(500), config_of(problems_per_domain=1, random_share=1.0, round_problems=100)
+    one, other = GuessingSolvers(), GuessingSolvers()
+    rate_on_demand(plan_of(tmp_path / "one", problems, config), one)
+    rate_on_demand(plan_of(tmp_path / "other", problems.reverse(), config), other)
+    assert asked_of(one) == asked_of(other)
+
+
+def test_small_sources_share_a_code() -> None:
+    names = pl.Series(["olympiad", "exam", None, "blog", "exam"])
+    assert codes_of(names, ["exam", "olympiad"]).tolist() == [1, 0, 2, 2, 0]
+    assert codes_of(names, []).tolist() == [0] * 5
 
 
 class FailingStore(Store):
