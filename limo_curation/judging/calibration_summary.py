@@ -41,8 +41,8 @@ def describe(calibration: Calibration, config: JudgeConfig) -> list[str]:
         order = pairs.order
         lines.append(
             f"{pairs.num_pairs} pairs in both orders: the higher label wins {share(pairs.right_fraction)}, loses "
-            f"{share(pairs.wrong_fraction)}; the same place wins both times {share(order.inconsistent_fraction)}, of all "
-            f"choices the first place {share(order.first_place_fraction)}; {order.num_unread} unread"
+            f"{share(pairs.wrong_fraction)}; the same place wins both times {share(order.inconsistent_fraction)}, of "
+            f"all choices the first place {share(order.first_place_fraction)}; {order.num_unread} unread"
         )
     why = below_floor(calibration, config)
     lines.append("the judges may decide" if why is None else f"the judges may not decide: {why}")

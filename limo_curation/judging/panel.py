@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -112,15 +113,15 @@ def grade_all(
     def score(rows: pl.DataFrame) -> pl.DataFrame:
         return judge_chains(rows, config=config).kept.select("chain_id", "problem_id", *BY_RULES)
 
-    def ask(rows: pl.DataFrame) -> pl.DataFrame:
-        return ask_judges(rows, config=judge, sampler=sampler)
-
-    scores = out.checkpoint("scores", lambda: over_parts(parts, score, out=out, step="rules")).unique(
-        "chain_id", keep="first", maintain_order=True
+    scores = out.checkpoint("scores", partial(over_parts, parts, score, out=out, step="rules"))
+    # one judge after the other, each for the whole table, since an engine may hold one model at a time
+    judgements = pl.concat(
+        out.checkpoint(f"judgements-{place}", partial(over_parts, parts, ask, out=out, step=one.model))
+        for place, one in enumerate(judge.models, 1)
+        for ask in [partial(ask_judges, config=judge.model_copy(update={"models": (one,)}), sampler=sampler)]
     )
-    judgements = out.checkpoint("judgements", lambda: over_parts(parts, ask, out=out, step="judges")).unique(
-        ["chain_id", "judge", "attempt"], keep="first", maintain_order=True
-    )
+    scores = scores.unique("chain_id", keep="first", maintain_order=True)
+    judgements = judgements.unique(["chain_id", "judge", "attempt"], keep="first", maintain_order=True)
     opinions = aggregate(judgements, weights=config.weights)
     return scores.join(opinions, on="chain_id", how="left", maintain_order="left"), judgements
 

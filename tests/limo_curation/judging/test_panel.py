@@ -145,6 +145,15 @@ def test_a_chain_that_stands_in_two_parts_is_one_chain(tmp_path: Path) -> None:
     assert outcome.manifest.metrics["judge_1_num_attempts"] == 5
 
 
+def test_one_judge_is_asked_about_all_chains_before_the_next_one(tmp_path: Path) -> None:
+    judge = Judge(by_checking)
+    two = WATCHING.model_copy(update={"models": (*MODELS, JudgeModel(model="other"))})
+    outcome = run(tmp_path, two, judge, part_rows=2)
+    assert [request.model for request in judge.requests] == ["one"] * 5 + ["other"] * 5
+    assert column(outcome, "num_judgements")["a"] == 2
+    assert outcome.manifest.metrics["judge_2_num_attempts"] == 5
+
+
 def test_no_chains_are_no_requests(tmp_path: Path) -> None:
     judge = Judge()
     outcome = run(tmp_path, WATCHING.model_copy(update={"compares_best": False}), judge, frame=VERIFIED_CHAINS.empty())
