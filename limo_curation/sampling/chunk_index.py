@@ -68,11 +68,12 @@ class Run:
 
     def find(self, prefixes: Prefixes) -> list[tuple[int, str]]:
         """Return, for the places of the prefixes that are here, the chunks that may hold their keys."""
-        if not len(self.prefixes):
-            return []
-        first = np.searchsorted(self.prefixes, prefixes)
-        places = np.flatnonzero(self.prefixes[np.minimum(first, len(self.prefixes) - 1)] == prefixes)
-        last = np.searchsorted(self.prefixes, prefixes[places], "right")
+        first = self.prefixes.searchsorted(prefixes)
+        is_here = self.prefixes.take(first, mode="clip") == prefixes if len(self.prefixes) else np.zeros(0, np.bool_)
+        if not is_here.any():
+            return []  # the usual case where single keys are asked for, of one run after the other
+        places = np.flatnonzero(is_here)
+        last = self.prefixes.searchsorted(prefixes[places], "right")
         return [
             (int(place), self.chunks[self.numbers[row]])
             for place, end in zip(places, last, strict=True)
@@ -278,7 +279,8 @@ def read_run(files: Files, folder: str, name: str) -> Run | None:
     path = f"{folder}/{name}"
     try:
         if files.is_local:
-            return parsed_run(np.memmap(Path(f"{files.root}/{path}"), dtype=np.uint8, mode="r"), name)
+            # as a plain array: each operation on one of the subclass costs as much as a whole search
+            return parsed_run(np.asarray(np.memmap(Path(f"{files.root}/{path}"), dtype=np.uint8, mode="r")), name)
         data = files.read_bytes(path)
         return None if data is None else parsed_run(np.frombuffer(data, dtype=np.uint8), name)
     except (FileNotFoundError, ValueError, KeyError, TypeError):  # gone, empty, cut, or another file
