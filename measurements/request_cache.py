@@ -22,7 +22,8 @@ import numpy as np
 from limo_curation.files import Files
 from limo_curation.sampling import Completion, Sampler, SampleRequest
 from limo_curation.sampling.cache import CachedSampler
-from limo_curation.sampling.chunk_index import MAX_JOINED_KEYS, ChunkIndex, Run, write_run
+from limo_curation.sampling.chunk_index import MAX_JOINED_KEYS, ChunkIndex
+from limo_curation.sampling.index_runs import Run, write_run
 from limo_curation.sampling.protocol import Keeps, Requests
 from limo_curation.store import Store
 
