@@ -11,7 +11,10 @@ from limo_curation.store import Manifest, Store
 def counted_stages(config: RunConfig, store: Store, *, but: str | None = None) -> dict[str, Manifest]:
     """Return the manifests of the stages that a run of this store did under the same settings, from the first one on.
 
-    The pilot, `but`, is none of them: it had other rows.
+    Args:
+        config: the run.
+        store: where other runs are on record.
+        but: a run that is not looked at: a pilot that had other rows.
 
     Whether the sources or our code have changed since is not looked at: a plan may be wrong, it need not be right.
     """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from limo_curation.config import RunConfig
+from limo_curation.difficulty.band import NOT_SAMPLED
 from limo_curation.engine_config import Solver
 from limo_curation.errors import ConfigError
 from limo_curation.forecast.counted import counted_stages
@@ -33,6 +34,7 @@ from limo_curation.run_record import PROBLEM_STAGES, STAGES, RunRecord, manifest
 from limo_curation.store import Manifest, Store
 
 CHAIN_STAGES: Final = ("verification", "judging")
+MANY: Final = 1e6  # of a share that is known
 NEVER_DROP: Final = ("domains", "judging")
 NO_PILOT: Final = (
     "there is no pilot: all shares and tokens are guesses, and the intervals are wide. Run the profile on a sample of "
@@ -75,7 +77,9 @@ def gather_evidence(config: RunConfig, store: Store, *, pilot: RunRecord | None,
         ConfigError: the sources don't tell how many rows they have, or the pilot has none.
         TableError: an entry of the pilot is gone.
     """
-    counted = counted_stages(config, store, but=pilot.name if pilot else None) if rows is None else {}
+    # a pilot had other rows, but one that rates a share only has them all up to there
+    but = None if pilot is None or rates_a_share(pilot) else pilot.name
+    counted = counted_stages(config, store, but=but) if rows is None else {}
     known = {} if pilot is None else pilot_manifests(config, store, pilot)
     num_rows, rows_from = (rows, "--rows") if rows is not None else rows_of(config, counted)
     solvers = solver_evidence(config, pilot, known, counted)
@@ -114,6 +118,16 @@ def pilot_manifests(config: RunConfig, store: Store, pilot: RunRecord) -> dict[s
 def rated_on_demand(pilot: RunRecord) -> bool:
     """Return whether a pilot rated only as many problems as it needed."""
     return pilot.config.get("difficulty", {}).get("demand") is not None
+
+
+def rates_a_share(pilot: RunRecord) -> bool:
+    """Return whether a pilot rated a random share of its problems only."""
+    return pilot.config.get("difficulty", {}).get("sample_share", 1.0) < 1
+
+
+def rows_that_count(manifest: Manifest) -> int:
+    """Return a stage's rows without those that a pilot left out by chance."""
+    return manifest.rows_in - manifest.reasons.get(NOT_SAMPLED, 0)
 
 
 def rows_of(config: RunConfig, counted: Mapping[str, Manifest]) -> tuple[int, str]:
@@ -158,11 +172,14 @@ def solver_evidence(
 
 def asked_share(config: RunConfig, name: str, stage: str, before_it: str | None, manifest: Manifest | None) -> Share:
     """Return the share of problems that a solver is asked: all where nothing decides before it, counted, or a guess."""
-    if stage == "generation" or (before_it is None and samples_every_problem(config)):
+    if stage == "generation":
         return CERTAIN
+    if before_it is None and samples_every_problem(config):
+        share = config.difficulty.sample_share
+        return CERTAIN if share == 1 else Share(share * MANY, (1 - share) * MANY, "counted")
     if manifest is None:
         return guessed_share(WITHOUT_RATE if before_it is None else UNSOLVED)
-    before = manifest.rows_in if before_it is None else manifest.metrics.get(f"{before_it}_num_problems", 0.0)
+    before = rows_that_count(manifest) if before_it is None else manifest.metrics.get(f"{before_it}_num_problems", 0.0)
     return counted_share(manifest.metrics[f"{name}_num_problems"], before)
 
 
@@ -191,7 +208,7 @@ def kept_share(stage: str, config: RunConfig, solvers: tuple[SolverEvidence, ...
         return guessed_share(IN_BAND if config.difficulty.strong is not None or not raters else UNSOLVED)
     if raters and samples_every_problem(config):
         return counted_share(known.rows_kept, known.metrics[f"{raters[-1].name}_num_problems"])
-    return counted_share(known.rows_kept, known.rows_in)
+    return counted_share(known.rows_kept, rows_that_count(known))
 
 
 def notes_on(

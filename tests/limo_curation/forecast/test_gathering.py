@@ -103,3 +103,20 @@ def test_pilot_that_rated_on_demand_tells_nothing_of_rating_all(tmp_path: Path):
         assert evidence.kept["difficulty"].basis == evidence.solvers[1].completion_tokens.basis == basis
         assert evidence.rated_on_demand == (basis == "pilot")
         assert evidence.kept["screening"].basis == "pilot"
+
+
+def test_pilot_that_rated_a_share_tells_what_came_before_as_it_is(tmp_path: Path):
+    store, config = Store(str(tmp_path)), pilot_config()
+    share = config.difficulty.model_copy(update={"sample_share": 0.1})
+    pilot = make_run(store, config.model_copy(update={"difficulty": share}), rows=5_000, until="generation")
+    evidence = gather_evidence(config, store, pilot=pilot, rows=None)
+    assert list(evidence.counted) == list(STAGES[:6])
+    assert not any(one.is_guess for one in evidence.solvers)
+    assert [one.asked.beta for one in evidence.solvers if one.name == "weak_1"] == [0.0], "the run asks it everything"
+
+
+def test_plan_of_a_pilot_asks_a_share_only(tmp_path: Path):
+    share = pilot_config().difficulty.model_copy(update={"sample_share": 0.25})
+    config = pilot_config().model_copy(update={"difficulty": share})
+    first = gather_evidence(config, Store(str(tmp_path)), pilot=None, rows=10**6).solvers[0].asked
+    assert first.alpha / (first.alpha + first.beta) == 0.25
