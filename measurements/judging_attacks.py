@@ -92,6 +92,7 @@ WORDS: Final = (
 )
 
 
+STREWN: Final = ("wait", "check", "verify", "perhaps", "maybe", "therefore", "since", "because", "hmm")
 PREFIXES: Final = ("Perhaps", "Therefore", "I verify that")
 
 
@@ -130,6 +131,15 @@ def every_tenth(text: str, words: Sequence[str]) -> str:
     return "\n".join(f"{next(turn)} {part}" if at % 10 == 0 else part for at, part in enumerate(parts))
 
 
+def strewn(text: str, words: Sequence[str], share: float) -> str:
+    """Put words at random between the words of a text, a share of as many as the text has."""
+    source = random.Random(0)  # noqa: S311 (a sample, not a secret)
+    parts = text.split(" ")
+    for _ in range(1 + int(share * len(parts))):
+        parts.insert(source.randrange(len(parts) + 1), source.choice(words))
+    return " ".join(parts)
+
+
 def last_box(text: str) -> str:
     """Return a text's last box, or one of its own where it has none."""
     boxes = re.findall(r"\\boxed\{[^{}]*\}", text)
@@ -139,6 +149,7 @@ def last_box(text: str) -> str:
 SPREAD: Final = tuple(itertools.islice(paraphrases(), 0, None, 12))[:NUM_STUFFED]
 NUMBERED: Final = tuple(f"Wait, let me check {number}!" for number in range(NUM_STUFFED))
 SHAM: Final = tuple(f"Let me check: {number} + {number + 1} = {2 * number + 1}." for number in range(NUM_STUFFED))
+SHAM_PARAPHRASED: Final = tuple(f"{phrase[:-1]}: {at} + {at} = {2 * at}." for at, phrase in enumerate(SPREAD))
 
 STUFFING: Final[dict[str, Callable[[str], str]]] = {
     "one phrase, behind": lambda text: appended(text, ENGLISH[:1] * NUM_STUFFED),
@@ -160,12 +171,15 @@ STUFFING: Final[dict[str, Callable[[str], str]]] = {
     "own text again": lambda text: f"{text}\n{text}",
     "own text five times": lambda text: "\n".join([text] * 5),
     "boxes": lambda text: appended(text, [last_box(text)] * NUM_STUFFED),
-    "sham checks": lambda text: prepended(text, SHAM),
 }
 """Attacks that must never raise a rank."""
 
 INDISTINGUISHABLE: Final[dict[str, Callable[[str], str]]] = {
-    "one sham check, before": lambda text: prepended(text, SHAM[1:2]),
+    "words strewn, one in fifty": lambda text: strewn(text, STREWN, 0.02),
+    "words strewn, one in five": lambda text: strewn(text, STREWN, 0.2),
+    "one sham check": lambda text: prepended(text, SHAM[1:2]),
+    "sham checks, one phrase": lambda text: prepended(text, SHAM),
+    "sham checks, paraphrased": lambda text: prepended(text, SHAM_PARAPHRASED),
     "words before every tenth sentence": lambda text: every_tenth(text, PREFIXES),
     "words before every sentence": lambda text: "\n".join(
         f"{word} {part}"

@@ -1,10 +1,11 @@
 """LIMO's rule score: length and three kinds of words per length, weighted 30, 20, 25 and 25 percent.
 
-Words alone reward chains that are stuffed with them. So a word counts only in a sentence with a formula, a wording and
-a formula count once each, a rate falls again where it is far above what good chains have, and every axis is multiplied
-by the chain's soundness (`soundness.py`). A law follows that the tests hold: a sentence without a formula or a figure,
-put in anywhere, never raises a score. The scales are percentiles of a reference set (`reference.py`). The score ranks
-chains that passed verification; it never rescues one.
+Words alone reward chains that are stuffed with them. So a word counts only where a clause begins, in a sentence with a
+formula; a wording and a formula count once each; all rates count less where one is far above what good chains have;
+and every axis is multiplied by the chain's soundness (`soundness.py`). A law follows that the tests hold: a sentence
+without a formula or a figure, put in anywhere, never raises a score. Words that are put into the chain's own sentences
+still can; how much is printed by `measurements/judging.py`. The scales are percentiles of a reference set
+(`reference.py`). The score ranks chains that passed verification; it never rescues one.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from limo_curation.tables import DROPPED, JUDGED_CHAINS, VERIFIED_CHAINS
 AXES: Final = ("elaboration", *WORD_AXES)
 MIN_RATED_WORDS: Final = 2_000
 """Ours: a shorter chain's rates are per so many words, or one "since" in a line of ten words would be a record."""
-EXCESS: Final = 4.0
-"""Ours: an axis stays full up to so many times its full value; at twice that it is back at zero."""
+EXCESS: Final = 2.5
+"""Full values per 1,000 words with substance from which a rate is too high to be natural, so that all three rates count
+less; at twice that they count nothing. The 99th percentile of the reference set is 2.1 to 2.5."""
 SCORED: Final = (*AXES, "rule_score", "soundness")
 
 
@@ -69,14 +71,16 @@ def score_features(features: pl.DataFrame, *, config: JudgingConfig, reference: 
 
 def axis_values(full: Mapping[str, float]) -> dict[str, pl.Expr]:
     """Return each axis on its scale of [0, 1], before the soundness."""
+    rates, dense_rates = (
+        {
+            axis: pl.col(f"num_{axis}") * (1_000 / full[axis]) / pl.col(words).clip(lower_bound=MIN_RATED_WORDS)
+            for axis in WORD_AXES
+        }
+        for words in ("num_words", "num_substance_words")
+    )
+    moderation = pl.min_horizontal((2 - rate * (1 / EXCESS)).clip(0.0, 1.0) for rate in dense_rates.values())
     values = {"elaboration": (pl.col("num_substance_words") * (1 / full["elaboration"])).clip(0.0, 1.0)}
-    for axis in WORD_AXES:
-        rate, dense_rate = (
-            pl.col(f"num_{axis}") * (1_000 / full[axis]) / pl.col(words).clip(lower_bound=MIN_RATED_WORDS)
-            for words in ("num_words", "num_substance_words")
-        )
-        values[axis] = rate.clip(0.0, 1.0) * (2 - dense_rate * (1 / EXCESS)).clip(0.0, 1.0)
-    return values
+    return values | {axis: rate.clip(0.0, 1.0) * moderation for axis, rate in rates.items()}
 
 
 def judge_chains(chains: pl.DataFrame, *, config: JudgingConfig) -> StageResult:

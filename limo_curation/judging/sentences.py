@@ -38,6 +38,11 @@ NAMED_LETTER: Final = r"(?:^|[^a-z'’\\.])[b-hj-z](?:$|\.$|[^a-z'’.])"
 FORMULA: Final = f"{RELATION}|{OPERATION}|{NAMED_LETTER}"
 EQUATION: Final = r"[\d)}\]]\s*[=≈]|[=≈]\s*[-+]?[\d(\\]"
 FIGURE: Final = r"\d"
+CLAUSE_START: Final = (
+    r"^\W*|[,;:(\[—]\s*"
+    r"|\b(?:and|but|so|or|then|wait|hmm|okay|now|also|me|us|let's|i|we|to|can|could|should|this|that|which|it)\s+"
+)
+"""Where a word of a lexicon counts: words that are strewn into sentences stand elsewhere. Phrases count anywhere."""
 PHRASING: Final = r"[\d\s\p{P}]+"
 """What is left out where two sentences are compared: those that differ in their numbers say the same."""
 
@@ -86,9 +91,12 @@ def split_sentences(chains: pl.Series) -> pl.DataFrame:
 def lexicon_pattern(name: str) -> str:
     """Return the regular expression that finds any word of a lexicon in lower-case text."""
     text = files("limo_curation.judging").joinpath("data", f"{name}.toml").read_text(encoding="utf-8")
-    words: dict[str, list[str]] = tomllib.loads(text)
-    english = "|".join(re.escape(word).replace(r"\ ", " ") for word in words["en"])
-    return rf"\b(?:{english})\b|" + "|".join(words["zh"])
+    lexicon: dict[str, list[str]] = tomllib.loads(text)
+    words, phrases = (
+        "|".join(re.escape(entry).replace(r"\ ", " ") for entry in lexicon["en"] if (" " in entry) is is_phrase)
+        for is_phrase in (False, True)
+    )
+    return rf"(?:{CLAUSE_START})(?:{words})\b|\b(?:{phrases})\b|" + "|".join(lexicon["zh"])
 
 
 def count_distinct(name: str, *, where: str) -> pl.Expr:

@@ -65,6 +65,17 @@ def test_words_inside_other_words_do_not_count() -> None:
     assert scored.select(AXES[1:]).row(0) == (0.0, 0.0, 0.0)
 
 
+def test_a_word_counts_only_where_a_clause_begins_and_a_phrase_anywhere() -> None:
+    texts = [
+        "Let us check n = 3.",
+        "So n = 3, since it is odd.",
+        "The n perhaps is check 3.",
+        "It is n = 3 due to parity.",
+    ]
+    counts = score(*texts).select(f"num_{name}" for name in AXES[1:])
+    assert counts.rows() == [(1, 0, 0), (0, 0, 1), (0, 0, 0), (0, 0, 1)]
+
+
 def test_an_apostrophe_makes_no_formula() -> None:
     assert score("Let's verify, it doesn't hurt, e.g. like so.")["num_self_verification"].to_list() == [0]
 
@@ -92,7 +103,7 @@ def test_two_checks_that_calculate_beat_two_hundred_that_are_only_announced() ->
 def test_stuffing_gains_nothing(text: str, attack: object) -> None:
     assert callable(attack)
     before, after = rule_score(text, attack(text))
-    assert after <= before + 0.0005  # a sham check in one phrase counts once, whatever the number of formulas
+    assert after <= before + 1e-12
 
 
 def test_phrases_around_one_formula_count_once() -> None:
