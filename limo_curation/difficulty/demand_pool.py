@@ -120,14 +120,12 @@ class DemandPool:
         open_domains = np.flatnonzero(missing).tolist()
         shares: list[DomainShare] = []
         for domain in open_domains:
-            size = self.config.round_problems // len(open_domains)
-            num_random = size
+            num_random = size = max(self.config.round_problems // len(open_domains), MIN_SHARE)
             if self.num_rated:
                 found = max(self._outcomes_rated()[BAND] / self.num_rated, MIN_YIELD)
-                size = min(size, math.ceil(missing[domain] / found))
+                size = min(size, max(math.ceil(missing[domain] / found), MIN_SHARE))
                 num_random = math.ceil(size * self.config.random_share)
-            size = max(size, MIN_SHARE)
-            self._draw(domain, max(num_random, 1))
+            self._draw(domain, num_random)
             shares.append(DomainShare(domain, int(missing[domain]), size - num_random))
         return shares
 

@@ -89,6 +89,13 @@ def test_share_at_random_is_as_stated() -> None:
     assert 1_600 < pool.num_rated <= 200 + 8 * 200  # some were picked before their turn came
 
 
+def test_nothing_is_picked_where_all_is_drawn_at_random() -> None:
+    world = world_of(2_000, signal=2.0)
+    pool = world.pool(problems_per_domain=60, random_share=1.0)
+    world.go_on(pool)
+    assert (pool.is_random == (pool.standing == DONE)).all()
+
+
 def test_picks_beat_chance_where_the_weak_attempts_tell_something() -> None:
     world = world_of(20_000, signal=2.0)
     blind, seeing = world.pool(problems_per_domain=150, random_share=1.0), world.pool(problems_per_domain=150)
