@@ -81,6 +81,21 @@ def test_finished_record_outlives_a_rerun_that_fails_half_way(config: RunConfig)
     assert record_of(config).finished
 
 
+def test_finished_record_of_a_rerun_says_how_it_is_done_now_and_stays_finished(config: RunConfig) -> None:
+    """Workers on other machines cut the table into chunks as the record says."""
+    artifacts = [artifact_of(stage) for stage in STAGES]
+    do_stages(config, artifacts)
+    smaller = config.execution.model_copy(update={"chunk_rows": 7})
+
+    with pytest.raises(EngineIsGoneError):
+        do_stages(config.model_copy(update={"execution": smaller}), artifacts[:1], fails=True)
+
+    record = record_of(config)
+    assert record.config["execution"]["chunk_rows"] == 7
+    assert record.finished
+    assert tuple(record.artifacts) == STAGES
+
+
 def test_finished_record_is_replaced_once_a_stage_gives_something_else(config: RunConfig) -> None:
     do_stages(config, [artifact_of(stage) for stage in STAGES])
 
