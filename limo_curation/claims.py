@@ -7,8 +7,8 @@ Who has seen another's claim unchanged for long enough, by its own clock, takes 
 or is cut off. No two machines' clocks are compared.
 
 A claim saves work; nothing rests on it. Two workers at the same chunk share the completions that are in the request
-cache, and write the same part. Where they sampled something at the same moment on GPUs, whose texts a seed does not fix,
-the part of the last one stands; one that both wrote over is noticed by its checksum, and done again.
+cache, and write the same part. Where they sampled something at the same moment on GPUs, whose texts no seed fixes, the
+part of the last one stands; one that both wrote over is noticed by its checksum, and done again.
 """
 
 from __future__ import annotations
