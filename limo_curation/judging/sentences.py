@@ -38,9 +38,11 @@ NAMED_LETTER: Final = r"(?:^|[^a-z'’\\.])[b-hj-z](?:$|\.$|[^a-z'’.])"
 FORMULA: Final = f"{RELATION}|{OPERATION}|{NAMED_LETTER}"
 EQUATION: Final = r"[\d)}\]]\s*[=≈]|[=≈]\s*[-+]?[\d(\\]"
 FIGURE: Final = r"\d"
+EDGE: Final = r"(?-u:\b)"
+"""The edge of a word, in ASCII: with the Unicode one the search is ten times slower."""
 CLAUSE_START: Final = (
     r"^\W*|[,;:(\[—]\s*"
-    r"|\b(?:and|but|so|or|then|wait|hmm|okay|now|also|me|us|let's|i|we|to|can|could|should|this|that|which|it)\s+"
+    rf"|{EDGE}(?:and|but|so|or|then|wait|hmm|okay|now|also|me|us|let's|i|we|to|can|could|should|this|that|which|it)\s+"
 )
 """Where a word of a lexicon counts: words that are strewn into sentences stand elsewhere. Phrases count anywhere."""
 PHRASING: Final = r"[\d\s\p{P}]+"
@@ -96,7 +98,7 @@ def lexicon_pattern(name: str) -> str:
         "|".join(re.escape(entry).replace(r"\ ", " ") for entry in lexicon["en"] if (" " in entry) is is_phrase)
         for is_phrase in (False, True)
     )
-    return rf"(?:{CLAUSE_START})(?:{words})\b|\b(?:{phrases})\b|" + "|".join(lexicon["zh"])
+    return rf"(?:{CLAUSE_START})(?:{words}){EDGE}|{EDGE}(?:{phrases}){EDGE}|" + "|".join(lexicon["zh"])
 
 
 def count_distinct(name: str, *, where: str) -> pl.Expr:
