@@ -37,7 +37,10 @@ def try_weak(tallies: Sequence[Tally], solver: Solver, *, config: DifficultyConf
     """
     waiting = [tally for tally in tallies if not tally.is_solved_by_weak]
     usage = Usage(num_problems=len(waiting))
-    for tally, attempts in Interleaving(waiting, solver, num_needed=1, max_at_once=1, config=config).run(sampler):
+    # demand-driven sampling predicts from them; a strong attempt is asked without, as the teacher's that it may become
+    with_logprobs = config.demand is not None
+    drawn = Interleaving(waiting, solver, num_needed=1, max_at_once=1, config=config, with_logprobs=with_logprobs)
+    for tally, attempts in drawn.run(sampler):
         tally.weak_attempts += attempts
         usage.add_attempts(attempts)
     num_solved = sum(tally.is_solved_by_weak for tally in waiting)

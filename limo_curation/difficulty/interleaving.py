@@ -106,6 +106,7 @@ class Interleaving:
         num_needed: int,
         max_at_once: int,
         config: DifficultyConfig,
+        with_logprobs: bool = False,
     ) -> None:
         """Prepare the first attempts.
 
@@ -114,14 +115,15 @@ class Interleaving:
             solver: who tries them, and how often at most.
             num_needed: successes that decide a problem.
             max_at_once: attempts of one problem that may be under way at the same time.
-            config: the policy of comparisons, whether a cut off attempt is drawn once more, and whether the token's
-                log-probabilities are wanted (demand-driven sampling looks at them).
+            config: the policy of comparisons, and whether a cut off attempt is drawn once more.
+            with_logprobs: whether the log-probabilities of the tokens are asked for.
         """
         self._solver = solver
         self._name = solver_name(solver)
         self._num_needed = num_needed
         self._max_at_once = max_at_once
         self._config = config
+        self._with_logprobs = with_logprobs
         self._ready: deque[SampleRequest] = deque()  # the engine takes from it, maybe in another thread
         self._under_way: dict[SampleRequest, Draw] = {}  # those that are ready, too
         self._finished: list[tuple[Draw, Completion]] = []
@@ -165,7 +167,7 @@ class Interleaving:
                 problem_id=trial.tally.problem_id,
                 question=trial.tally.question,
                 attempt=number,
-                with_logprobs=self._config.demand is not None,
+                with_logprobs=self._with_logprobs,
             )
             self._num_ungraded += 1  # before the engine can see the request
             self._under_way[request] = Draw(trial, number)

@@ -170,14 +170,17 @@ def test_cut_off_attempt_is_drawn_once_more_and_both_are_paid_for() -> None:
     assert sorted(limits) == [50, 50, 200, 200]
 
 
-def test_logprobs_are_asked_for_where_demand_is_predicted_from_them() -> None:
+def test_logprobs_are_asked_of_weak_attempts_where_demand_is_predicted_from_them() -> None:
     def with_logprob(request: SampleRequest) -> Completion:
         return replace(complete(request), mean_logprob=-0.5 if request.with_logprobs else None)
 
     for demand, expected in ((None, None), (DemandConfig(problems_per_domain=1), -0.5)):
-        engine = AnyOrderEngine(with_logprob, num_slots=8)
-        [[first, *_]] = draw(["-" * 8], engine, demand=demand)
-        assert first.mean_logprob == expected
+        config = CONFIG.model_copy(update={"demand": demand})
+        [tally] = tallies_of(["-" * 8])
+        for way in (try_weak, try_strong):
+            way([tally], SOLVER, config=config, sampler=AnyOrderEngine(with_logprob, num_slots=8))
+        assert {one.mean_logprob for one in tally.weak_attempts} == {expected}
+        assert {one.mean_logprob for one in tally.strong_attempts} == {None}  # a teacher may ask the very same
 
 
 def test_error_of_the_engine_leaves_the_tallies_as_they_were() -> None:
