@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFi
 from prefect.client.schemas.objects import TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 
-WAIT_SECONDS = 60.0  # the server learns of task runs and logs by events, some time after they happened
+WAIT_SECONDS = 180.0  # the server learns of task runs and logs by events; on a busy machine long after they happened
 
 
 def wait_until(holds: Callable[[], bool], *, seconds: float = WAIT_SECONDS, what: str = "") -> None:
