@@ -46,7 +46,7 @@ class JudgeConfig(Section):
     """Each grades every chain; a chain's level is the median of all grades."""
     max_chain_characters: Annotated[int, Field(ge=1_000)] = 40_000
     """Of a longer chain the judge is shown 40 % of so many characters from its beginning, 20 % from its middle and 40 %
-    from its end: some 13,000 tokens of English mathematics, at the most 40,000 of Chinese."""
+    from its end: by our estimate some 13,000 tokens of English mathematics, and up to 40,000 of Chinese."""
     weight: Fraction = 0.5
     """The judges' share in a chain's quality, the rules have the rest; 0: they are on record and decide nothing."""
     compares_best: bool = False
