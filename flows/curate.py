@@ -37,7 +37,7 @@ from limo_curation.engine_config import EngineConfig
 from limo_curation.errors import BudgetError, CurationError
 from limo_curation.files import without_credentials
 from limo_curation.judging_config import JudgingConfig
-from limo_curation.presets import load_config
+from limo_curation.presets import load_config, pilot_of
 from limo_curation.problem_config import (
     DecontaminationConfig,
     DeduplicationConfig,
@@ -98,6 +98,7 @@ def curate(
     publishing: PublishingConfig | None = None,
     engine: EngineConfig | None = None,
     execution: ExecutionConfig | None = None,
+    pilot_share: float | None = None,
 ) -> str | State[Any]:
     """Curate a set of reasoning samples.
 
@@ -117,6 +118,8 @@ def curate(
         publishing: title, licence and repository.
         engine: who samples; changes no result.
         execution: store, output and parallelism; changes no result.
+        pilot_share: rate only this share of the problems, drawn at random, and end after judging. From such a pilot
+            `limo-curation plan` tells what the whole run will cost, and the whole run finds its work done.
 
     Returns:
         The run's name: its record, report and data set are found under it. Where the budget is spent, a failed state
@@ -143,7 +146,7 @@ def curate(
         engine=engine,
         execution=execution,
     )
-    return run_stages(config)
+    return run_stages(config if pilot_share is None else pilot_of(config, pilot_share))
 
 
 def run_stages(config: RunConfig) -> str | State[Any]:
@@ -165,16 +168,19 @@ def run_stages(config: RunConfig) -> str | State[Any]:
             get_run_logger().info("tokens sampled anew: %s", f"{ledger.total_tokens:,}")
     record = run.finish()
     on = {"execution": config.execution}
-    dataset = publish(record, config=config.publishing, **on) if config.publishing.enabled else None
+    has_samples = config.publishing.enabled and not config.is_pilot
+    dataset = publish(record, config=config.publishing, **on) if has_samples else None
     page = report(record, **on)
     print(f"report: {page}")  # noqa: T201  the last two lines are what a user of the script looks for
     if dataset is not None:
         print(f"dataset: {dataset}")  # noqa: T201
+    if config.is_pilot:
+        print(f"pilot: {run.name}")  # noqa: T201
     return run.name
 
 
 def make_samples(config: RunConfig, run: Progress, sampler: Sampler | None) -> None:
-    """Do the stages from the sources to the selected samples, and put each on record."""
+    """Do the stages from the sources to the selected samples, and put each on record. A pilot ends before these."""
     on = {"execution": config.execution}
     sampled: dict[str, Any] = {"sampler": sampler, "engine": config.engine, "run": run.name, **on}
     problems = run.add(ingest(config=config.ingestion, **on))
@@ -197,7 +203,8 @@ def make_samples(config: RunConfig, run: Progress, sampler: Sampler | None) -> N
     chains = run.add(generate(problems, recorded, config=config.generation, **sampled))
     chains = run.add(verify(chains, config=config.verification, **on))
     chains = run.add(judge(chains, config=config.judging, **on))
-    run.add(select(chains, config=config.selection, **on))
+    if not config.is_pilot:
+        run.add(select(chains, config=config.selection, **on))
 
 
 if __name__ == "__main__":

@@ -227,6 +227,11 @@ class RunConfig(Section):
     engine: EngineConfig = EngineConfig()
     execution: ExecutionConfig = ExecutionConfig()
 
+    @property
+    def is_pilot(self) -> bool:
+        """Whether only a random share of the problems is rated; such a run ends before selection."""
+        return self.difficulty.enabled and self.difficulty.sample_share < 1
+
     @field_validator("profile")
     @classmethod
     def _profile_is_a_name(cls, value: str) -> str:

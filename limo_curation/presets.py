@@ -41,6 +41,18 @@ def load_config(profile: str, **sections: Section | None) -> RunConfig:
         raise ConfigError(f"{path}: {readable(error)}") from None
 
 
+def pilot_of(config: RunConfig, share: float) -> RunConfig:
+    """Return a run's config with a random share of its problems to be rated, all of which are tried.
+
+    Raises:
+        ConfigError: the share is not above 0 and below 1, or difficulty is switched off.
+    """
+    if not (0 < share < 1 and config.difficulty.enabled):
+        raise ConfigError("a pilot rates a share of the problems above 0 and below 1, and needs difficulty.enabled")
+    difficulty = config.difficulty.model_copy(update={"sample_share": share, "demand": None})
+    return config.model_copy(update={"difficulty": difficulty})
+
+
 def readable(error: ValidationError) -> str:
     """Say each problem of a run file in one line that begins with the key."""
     lines: list[str] = []

@@ -37,8 +37,8 @@ CHAIN_STAGES: Final = ("verification", "judging")
 MANY: Final = 1e6  # of a share that is known
 NEVER_DROP: Final = ("domains", "judging")
 NO_PILOT: Final = (
-    "there is no pilot: all shares and tokens are guesses, and the intervals are wide. Run the profile on a sample of "
-    "its sources, and name that run with --pilot"
+    "there is no pilot: all shares and tokens are guesses, and the intervals are wide. Make one, such as "
+    "`prefect deployment run curate/PROFILE -p pilot_share=0.001`, and name that run with --pilot"
 )
 
 

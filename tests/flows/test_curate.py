@@ -229,3 +229,15 @@ def test_shortfall_fails_the_flow_run(copied: Path) -> None:
     assert state.is_failed()
     assert isinstance(state.result(raise_on_failure=False), ShortfallError)
     assert "target_size is 400" in (state.message or "")
+
+
+def test_pilot_rates_a_share_and_ends_before_selection(copied: Path) -> None:
+    run = run_flow(copied, pilot_share=0.5)
+    assert run.record.finished
+    assert list(run.record.artifacts) == STAGES[:-1]
+    assert run.printed[-1] == f"pilot: {run.record.name}"
+    manifest = Store(str(run.folder / "store")).manifest("difficulty", run.record.artifacts["difficulty"].key)
+    assert manifest is not None
+    assert 0 < manifest.reasons["not_sampled"] < manifest.rows_in
+    states = outcomes(run.flow_run_id)
+    assert {states[stage] for stage in STAGES[:7]} == {"Cached"}, "the stages before are the whole run's"

@@ -6,7 +6,7 @@ import pytest
 
 from limo_curation.config import RunConfig, SelectionConfig
 from limo_curation.errors import ConfigError
-from limo_curation.presets import PRESETS_FOLDER, load_config
+from limo_curation.presets import PRESETS_FOLDER, load_config, pilot_of
 from limo_curation.problem_config import ScreeningConfig
 from limo_curation.tables import DOMAINS
 
@@ -58,6 +58,20 @@ def test_only_the_full_preset_rates_less_than_everything_and_puts_a_smaller_solv
     assert full.demand is not None
     assert [weak.model.rpartition("-Math-")[2] for weak in full.weak] == ["1.5B-Instruct", "7B-Instruct"]
     assert [(recipe.demand, len(recipe.weak)) for recipe in recipes] == [(None, 1), (None, 1)]
+
+
+def test_pilot_rates_a_share_of_what_the_preset_rates() -> None:
+    whole = load_config("full")
+    pilot = pilot_of(whole, 0.01)
+    assert (pilot.is_pilot, whole.is_pilot) == (True, False)
+    assert (pilot.difficulty.sample_share, pilot.difficulty.demand) == (0.01, None)
+    assert pilot.difficulty.weak == whole.difficulty.weak
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
+def test_pilot_of_nothing_or_of_everything_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="above 0 and below 1"):
+        pilot_of(load_config("full"), share)
 
 
 def test_full_preset_samples_six_domains_evenly() -> None:
