@@ -90,7 +90,7 @@ class DifficultyConfig(StageConfig):
         return self
 
     def key_fields(self) -> dict[str, Any]:
-        """Return all but the size of a round and what the cache keeps: neither changes a number."""
+        """Return all but how many attempts are under way and what the cache keeps: neither changes a number."""
         no_effect: Any = {"attempts_per_round": True, "strong": {"keeps"}, "weak": {"__all__": {"keeps"}}}
         return self.model_dump(mode="json", exclude=no_effect)
 

@@ -5,7 +5,7 @@
     ├── TableError       fix the input, or the stage that wrote it
     ├── StageError       a bug of ours: a stage broke its contract
     ├── ShortfallError   fewer samples survive than were asked for: widen the pool or lower the target
-    ├── BudgetError      the token budget is spent: raise it, what is finished is kept
+    ├── BudgetError      the budget of tokens or GPU-hours is spent: raise it, what is finished is kept
     ├── JudgeError       a reply could not be read: the chain stays unscored, never zero
     └── TransientError   an engine or the Hub failed for the moment: the only one that is retried
 
@@ -34,7 +34,7 @@ class ShortfallError(CurationError):
 
 
 class BudgetError(CurationError):
-    """The hard token budget is spent. A run with a larger budget continues where this one stopped."""
+    """The hard budget of tokens or GPU-hours is spent. A run with a larger budget continues where this one stopped."""
 
 
 class JudgeError(CurationError):

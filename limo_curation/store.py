@@ -9,6 +9,9 @@
     <store>/<stage>/reuse/<part key>.json                which entry holds a part that other entries may take over
     <store>/<stage>/index/<settings>.json                which entry holds the index of the last run with some settings
     <store>/runs/<name>.json                             which artifact each stage of a run used
+    <store>/forecasts/<name>.json                        the plan that was kept for a run
+    <store>/spending/<name>/<worker>.json                what each process that samples for a run has spent
+    <store>/requests/<revision>/                         completions, for all stages and runs (`sampling/cache.py`)
 
 A file is written under a temporary name and renamed, so a reader sees a whole file or none. An entry's files are
 compared with the SHA-256 that was recorded when they were written; what does not match is treated as missing.

@@ -16,6 +16,11 @@ In the order in which to read them:
     interleaving.py   one solver's attempts at many problems, drawn and graded side by side
     tallies.py        what the attempts on a problem have shown
     band.py           the rules by which a problem is dropped
+    demand.py         the other stage, which rates only as many problems as are needed, the likeliest first
+    prediction.py     how likely a problem is to be kept
+    demand_pool.py    which problems a round looks at
+    demand_rounds.py  asks the solvers
+    demand_result.py  writes what became of every problem
 """
 
 from limo_curation.difficulty.band import DROP_REASONS

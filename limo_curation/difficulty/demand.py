@@ -31,7 +31,6 @@ from limo_curation.difficulty.band import DROP_REASONS, band_rules
 from limo_curation.difficulty.demand_pool import DemandPool, DomainShare
 from limo_curation.difficulty.demand_result import (
     DRAWS,
-    NOT_SAMPLED,
     has_published_rate,
     outcome_metrics,
     outcomes_of,
@@ -200,4 +199,4 @@ def codes_of(names: pl.Series, known: Sequence[str | None]) -> npt.NDArray[np.in
     return places.to_numpy().astype(np.int16)
 
 
-DIFFICULTY_ON_DEMAND: Final = TableStage("difficulty", CLASSIFIED, RATED, (*DROP_REASONS, NOT_SAMPLED), rate_on_demand)
+DIFFICULTY_ON_DEMAND: Final = TableStage("difficulty", CLASSIFIED, RATED, DROP_REASONS, rate_on_demand)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from limo_curation.config import DifficultyConfig
-from limo_curation.difficulty.band import DROP_REASONS, band_rules
+from limo_curation.difficulty.band import DROP_REASONS, NOT_SAMPLED, band_rules
 from limo_curation.difficulty.demand_rounds import STRONG_COLUMNS, WEAK_COLUMNS, tallies_of
 from limo_curation.difficulty.tallies import add_counts
 from limo_curation.digests import frame_digest
@@ -20,7 +20,6 @@ from limo_curation.tables import RATED
 
 DRAWS: Final = ("random", "predicted")
 """How a problem came to be rated, as the column `drawn` says it."""
-NOT_SAMPLED: Final = "not_sampled"
 NO_DOMAIN: Final = "(no domain)"
 
 
@@ -65,7 +64,7 @@ def outcome_metrics(outcomes: pl.DataFrame, config: DifficultyConfig) -> StageMe
         kept = of_draw.filter(pl.col("drop_reason").is_null())
         metrics |= {f"{draw}_num_problems": of_draw.height, f"{draw}_num_kept": kept.height}
         for reason in DROP_REASONS:
-            if reason != "unrated":
+            if reason not in ("unrated", NOT_SAMPLED):  # these are none that was rated
                 metrics[f"{draw}_num_{reason}"] = of_draw.filter(pl.col("drop_reason") == reason).height
         for solved in range(config.min_solved, config.max_solved + 1):
             metrics[f"{draw}_num_kept_{solved}_solved"] = kept.filter(pl.col("strong_num_solved") == solved).height
