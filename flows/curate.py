@@ -36,6 +36,7 @@ from limo_curation.config import (
 from limo_curation.engine_config import EngineConfig
 from limo_curation.errors import BudgetError, CurationError
 from limo_curation.files import without_credentials
+from limo_curation.judging.calibration import may_decide
 from limo_curation.judging_config import JudgingConfig
 from limo_curation.presets import load_config, pilot_of
 from limo_curation.problem_config import (
@@ -113,7 +114,7 @@ def curate(
         difficulty: weak and strong solvers, and the band.
         generation: teachers, and recorded chains.
         verification: how answers are compared.
-        judging: weights and scales of the rule score.
+        judging: weights and scales of the rule score, and judges beside it.
         selection: target size, quotas and caps.
         publishing: title, licence and repository.
         engine: who samples; changes no result.
@@ -159,6 +160,8 @@ def run_stages(config: RunConfig) -> str | State[Any]:
     run = Progress(config, num_stages=NUM_TABLES + bool(config.novelty.reference))
     get_run_logger().info("run %s, store %s", run.name, without_credentials(store.url))
     with assemble_sampler(config, store, run=run.name) as (sampler, ledger):
+        if config.judging.enabled and config.judging.judge is not None and sampler is not None:
+            may_decide(config.judging.judge, sampler)  # as above
         try:
             make_samples(config, run, sampler)
         except BudgetError as error:
@@ -202,7 +205,7 @@ def make_samples(config: RunConfig, run: Progress, sampler: Sampler | None) -> N
         recorded = run.add(recorded_chains(sources=config.generation.recorded, **on))
     chains = run.add(generate(problems, recorded, config=config.generation, **sampled))
     chains = run.add(verify(chains, config=config.verification, **on))
-    chains = run.add(judge(chains, config=config.judging, **on))
+    chains = run.add(judge(chains, config=config.judging, sampler=sampler, run=run.name, **on))
     if not config.is_pilot:
         run.add(select(chains, config=config.selection, **on))
 

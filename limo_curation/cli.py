@@ -150,6 +150,36 @@ def plan(
 
 
 @app.command()
+def calibrate(
+    profile: Annotated[str, typer.Argument(help="A preset's name or a run file with [judging.judge].")],
+    labels: Annotated[
+        str, typer.Argument(help="Labelled chains: .jsonl or .csv with chain_id, question, chain, level.")
+    ],
+    output: Annotated[Path, typer.Option(help="The calibration's file; picture and grades stand beside it.")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Measure a run file's judges, and the rules, on chains whose level people have set."""
+    from limo_curation.judging.calibration import calibrate as measure
+    from limo_curation.judging.calibration_summary import describe, write_all
+    from limo_curation.judging.hand_written import read_labelled
+    from limo_curation.presets import load_config
+    from limo_curation.sampling.assembly import assemble_sampler
+
+    config, labelled = load_config(profile), read_labelled(labels)
+    judge = config.judging.judge
+    if judge is None:
+        raise ConfigError(f"{profile} has no [judging.judge]; name the judges to calibrate there")
+    with assemble_sampler(config, open_store(store), run=f"calibrate-{config.profile}") as (sampler, _):
+        if sampler is None:
+            raise ConfigError(f"{profile}: judging is switched off; set judging.enabled = true to calibrate its judges")
+        calibration, graded = measure(labelled, config=judge, sampler=sampler)
+    picture = write_all(calibration, graded, output)
+    for line in describe(calibration, judge):
+        typer.echo(line)
+    typer.echo(f"calibration: {output}, picture: {picture}")
+
+
+@app.command()
 def doctor(store: StoreOption = DEFAULT_STORE) -> None:
     """Check this machine: each line says ok or missing, and what to do."""
     checks = examine(open_store(store))

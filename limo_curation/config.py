@@ -244,8 +244,12 @@ class RunConfig(Section):
         solvers = [*self.generation.teachers]
         if self.difficulty.enabled:
             solvers += [*self.difficulty.weak, *([self.difficulty.strong] if self.difficulty.strong else [])]
-        judge = self.decontamination.paraphrase if self.decontamination.enabled else None
-        models = sorted({solver.model for solver in solvers} | ({judge.model} if judge else set()))
+        asked = {solver.model for solver in solvers}
+        if self.decontamination.enabled and self.decontamination.paraphrase is not None:
+            asked.add(self.decontamination.paraphrase.model)
+        if self.judging.enabled and self.judging.judge is not None:
+            asked.update(judge.model for judge in self.judging.judge.models)
+        models = sorted(asked)
         if self.engine.kind == "recorded" and models and not self.engine.completions:
             raise ValueError(f"engine.kind = 'recorded' needs engine.completions, since {models[0]} is to be sampled")
         if self.selection.quotas and not self.domains.enabled:

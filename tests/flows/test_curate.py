@@ -21,7 +21,8 @@ curate_module = pytest.importorskip("flows.curate", reason="Prefect is not insta
 from prefect.exceptions import ParameterTypeError  # noqa: E402
 
 from limo_curation.config import SelectionConfig  # noqa: E402
-from limo_curation.errors import ShortfallError  # noqa: E402
+from limo_curation.errors import ConfigError, ShortfallError  # noqa: E402
+from limo_curation.judge_config import JudgeConfig, JudgeModel  # noqa: E402
 from limo_curation.judging_config import JudgingConfig  # noqa: E402
 from limo_curation.run_record import RunRecord, load_record  # noqa: E402
 from limo_curation.store import Store  # noqa: E402
@@ -219,6 +220,14 @@ def test_given_section_replaces_the_whole_section_of_the_preset(copied: Path) ->
     states = outcomes(latest_flow_run_id(), last="selection")
     assert states["selection"] == "Failed"
     assert "publishing" not in states
+
+
+def test_judges_without_a_calibration_are_refused_before_any_stage(prefect_server: None, tmp_path: Path) -> None:
+    run_file = write_run_file(tmp_path)
+    judging = JudgingConfig(judge=JudgeConfig(models=(JudgeModel(model="judge"),)))
+    with pytest.raises(ConfigError, match="no calibration is named"):
+        curate_module.curate(profile=str(run_file), judging=judging)
+    assert not (tmp_path / "store" / "ingestion").exists()
 
 
 def test_shortfall_fails_the_flow_run(copied: Path) -> None:

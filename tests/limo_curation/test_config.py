@@ -17,6 +17,7 @@ from limo_curation.config import (
 )
 from limo_curation.engine_config import EngineConfig, Solver
 from limo_curation.errors import ConfigError
+from limo_curation.judge_config import JudgeConfig, JudgeModel
 from limo_curation.judging_config import AxisWeights, JudgingConfig
 from limo_curation.problem_config import (
     ALL_SCREENING_RULES,
@@ -164,6 +165,13 @@ def test_impossible_section_is_refused_with_the_reason(
                 "engine": EngineConfig(kind="endpoint", urls={"x": ("u",)}),
             },
             "no entry for judge",
+        ),
+        (
+            {
+                "judging": JudgingConfig(judge=JudgeConfig(models=(JudgeModel(model="grader"),))),
+                "engine": EngineConfig(kind="endpoint", urls={"x": ("u",)}),
+            },
+            "no entry for grader",
         ),
         (
             {
