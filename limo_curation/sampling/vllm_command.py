@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -57,6 +57,9 @@ def server_command(config: VllmConfig, *, device: Device, port: int) -> list[str
     else:
         arguments["kv-cache-memory-bytes"] = config.kv_cache_memory_bytes or CPU_CACHE_BYTES
         flags.append("--enforce-eager")  # compiling takes longer than a small model has work
+        # a prompt with a seed of its own that is read in two steps rewinds the seed's generator, which ends the CPU
+        # build; without, vLLM lets a step have room for the longest prompt
+        flags.append("--no-enable-chunked-prefill")
         if config.num_engines == 1:
             arguments["distributed-executor-backend"] = "uni"  # the model in the engine's process: a third less memory
     written = [f"--{name}={value}" for name, value in arguments.items() if value is not None]
@@ -118,3 +121,27 @@ def visible_gpus(inherited: Mapping[str, str], devices: Path = Path("/dev")) -> 
         return tuple(gpu for name in chosen.split(",") if (gpu := name.strip()) and gpu != "-1")
     # CUDA counts the ones that it sees, whatever numbers the driver gave them
     return tuple(str(place) for place, _ in enumerate(devices.glob("nvidia[0-9]*")))
+
+
+def choose_gpus(config: VllmConfig, *, visible: Sequence[str], claimed: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the GPUs on which a model's servers have the most room, in their usual order.
+
+    Args:
+        config: what is served.
+        visible: all GPUs, named as in CUDA_VISIBLE_DEVICES.
+        claimed: the share of each one's memory that other servers took, in [0, 1].
+
+    Raises:
+        ConfigError: one of them has less memory left than the model's servers take.
+    """
+    if config.device == "cpu":
+        return ()
+    num_needed = config.replicas * config.num_engines
+    freest = sorted(visible, key=lambda gpu: claimed.get(gpu, 0.0))[:num_needed]
+    for gpu in freest:
+        if claimed.get(gpu, 0.0) + config.gpu_memory_fraction > 1:
+            raise ConfigError(
+                f"GPU {gpu} has no room for {config.requested_name}: other models hold {claimed[gpu]:.0%} of its "
+                f"memory, and gpu_memory_fraction = {config.gpu_memory_fraction:g}; lower it or engine.models_at_once"
+            )
+    return tuple(gpu for gpu in visible if gpu in freest)

@@ -1,22 +1,28 @@
-"""vLLM's servers for all models of a run: each model is started when it is first asked, and stopped to make room.
+"""vLLM's servers for all models of a run: started when first asked, stopped to make room, and when nobody asks.
 
-    models_at_once = 1    asked     ada ada ada ada │ bob bob bob
-                          running   ada ─────────── ╳ bob ───────     ada's requests are finished first
+    models_at_once = 1    asked     ada ada ada ada │ bob bob bob     │ (chains are verified)
+                          running   ada ─────────── ╳ bob ─────────── ╳
+                                    ada's requests are finished first
 
 A call leases the models that it asks: a leased model is not stopped. Whoever asks for one that has no room waits until
 a lease ends; then the least recently used model without a lease makes room. A call gives its leases back before it
 waits, so two calls never wait for each other. Requests should come model by model where models have to take turns
 (`sampling_passes.py`), since a start takes minutes.
+
+A model that nobody leases for IDLE_SECONDS is stopped too, and started again when it is asked: no GPU is held through
+stages that ask nobody, nor while other workers do a stage's last chunks.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +32,15 @@ from limo_curation.errors import ConfigError, TransientError
 from limo_curation.sampling.endpoint import PATIENCE_SECONDS, EndpointSampler
 from limo_curation.sampling.model_files import folder_revision
 from limo_curation.sampling.protocol import Completion, Requests, SampleRequest, closable, model_folder
-from limo_curation.sampling.vllm_command import visible_gpus
+from limo_curation.sampling.vllm_command import choose_gpus, visible_gpus
 from limo_curation.sampling.vllm_server import VllmServers
 from limo_curation.vllm_config import VllmConfig
 
 WAKE_SECONDS: Final = 0.2  # Polars replaces the handler of Ctrl-C: no wait without an end may block
+IDLE_SECONDS: Final = 300.0
+"""Ours: about what a start takes, so that a pause costs at most twice what it had to, however long it is."""
+
+logger = logging.getLogger(__name__)
 
 
 class VllmFleet:
@@ -45,6 +55,7 @@ class VllmFleet:
         max_concurrency: int,
         timeout_seconds: float,
         patience_seconds: float = PATIENCE_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         """Describe the fleet; nothing is started yet.
 
@@ -55,9 +66,11 @@ class VllmFleet:
             max_concurrency: requests under way at once, over all models.
             timeout_seconds: deadline of one try.
             patience_seconds: how long a request waits for a server that is started again.
+            idle_seconds: how long a model stays up that nobody asks.
         """
         self.log_folder = log_folder
         self.max_running = models_at_once or len(configs)
+        self.idle_seconds = idle_seconds
         self._configs = {config.requested_name: config for config in configs}
         self._endpoint = EndpointSampler(
             {}, max_concurrency=max_concurrency, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds
@@ -67,13 +80,17 @@ class VllmFleet:
         self._running: dict[str, VllmServers] = {}
         """The least recently leased first."""
         self._leases: Counter[str] = Counter()
+        self._asked_at: dict[str, float] = {}
+        """When the last lease of each model ended, or its start."""
         self._moved: VllmServers | None = None
         """What one thread starts at the moment; the others wait, since two servers that measure a GPU's free memory at
         the same time both take it."""
         self._is_moving = False
         self._is_closed = False
+        self._idle_thread = threading.Thread(target=self._stop_idle_models, name="idle models", daemon=True)
 
     def __enter__(self) -> Self:
+        self._idle_thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,6 +110,7 @@ class VllmFleet:
         with contextlib.ExitStack() as stack:
             for one in servers:
                 stack.push(one)
+            stack.callback(self._idle_thread.join)  # it may be stopping one itself
 
     @property
     def num_gpus(self) -> int:
@@ -159,6 +177,7 @@ class VllmFleet:
             with self._changed:
                 for one in leased:
                     self._leases[one] -= 1
+                    self._asked_at[one] = time.monotonic()
                     if one in self._running:
                         self._running[one] = self._running.pop(one)
                 self._changed.notify_all()
@@ -231,8 +250,30 @@ class VllmFleet:
             if not self._is_closed:
                 self._endpoint.serve(model, servers.urls)
                 self._running[model] = servers
+                self._asked_at[model] = time.monotonic()
                 return
         servers.__exit__()
+
+    def _stop_idle_models(self) -> None:
+        while True:
+            with self._changed:
+                while not self._is_closed and (self._is_moving or self._idle_model() is None):
+                    self._changed.wait(WAKE_SECONDS)
+                idle = self._idle_model()
+                if self._is_closed or idle is None:
+                    return
+                self._is_moving = True
+                servers = self._running.pop(idle)
+            logger.info("vLLM: %s is stopped, as nobody has asked it for %g s", idle, self.idle_seconds)
+            servers.stop()
+            with self._changed:
+                self._is_moving = False
+                self._changed.notify_all()
+
+    def _idle_model(self) -> str | None:
+        before = time.monotonic() - self.idle_seconds
+        idle = (one for one in self._running if not self._leases[one] and self._asked_at[one] < before)
+        return next(idle, None)
 
     def _check(self, models: set[str]) -> None:
         """Raise what a server of some models failed with: it tells more than the requests that failed with it."""
@@ -263,30 +304,6 @@ class Segment:
                 self.held_back = request
                 return
             yield request
-
-
-def choose_gpus(config: VllmConfig, *, visible: Sequence[str], claimed: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the GPUs on which a model's servers have the most room, in their usual order.
-
-    Args:
-        config: what is served.
-        visible: all GPUs, named as in CUDA_VISIBLE_DEVICES.
-        claimed: the share of each one's memory that other servers took, in [0, 1].
-
-    Raises:
-        ConfigError: one of them has less memory left than the model's servers take.
-    """
-    if config.device == "cpu":
-        return ()
-    num_needed = config.replicas * config.num_engines
-    freest = sorted(visible, key=lambda gpu: claimed.get(gpu, 0.0))[:num_needed]
-    for gpu in freest:
-        if claimed.get(gpu, 0.0) + config.gpu_memory_fraction > 1:
-            raise ConfigError(
-                f"GPU {gpu} has no room for {config.requested_name}: other models hold {claimed[gpu]:.0%} of its "
-                f"memory, and gpu_memory_fraction = {config.gpu_memory_fraction:g}; lower it or engine.models_at_once"
-            )
-    return tuple(gpu for gpu in visible if gpu in freest)
 
 
 def file_name(model: str) -> str:

@@ -13,7 +13,14 @@ from pydantic import ValidationError
 
 from limo_curation.errors import ConfigError
 from limo_curation.sampling.protocol import model_folder
-from limo_curation.sampling.vllm_command import Device, device_of, server_command, server_environment, visible_gpus
+from limo_curation.sampling.vllm_command import (
+    Device,
+    choose_gpus,
+    device_of,
+    server_command,
+    server_environment,
+    visible_gpus,
+)
 from limo_curation.vllm_config import PROJECT_ENGINE, VllmConfig
 
 ROOT = Path(__file__).parents[3]
@@ -95,6 +102,12 @@ def test_processor_never_gets_the_cache_that_vllm_would_take() -> None:
     assert "--gpu-memory-utilization" not in arguments("cpu")
 
 
+def test_prompts_are_read_in_steps_on_gpus_only() -> None:
+    assert "--no-enable-chunked-prefill" in arguments("cpu")
+    assert "--max-num-batched-tokens" not in arguments("cpu", max_model_len=8_192)  # vLLM fits it to the longest prompt
+    assert "--no-enable-chunked-prefill" not in arguments("gpu")
+
+
 def test_one_engine_on_a_processor_lives_in_one_process() -> None:
     assert arguments("cpu")["--distributed-executor-backend"] == "uni"
     assert environment("cpu")["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
@@ -159,6 +172,22 @@ def test_device_follows_the_machine_where_the_run_file_does_not_say() -> None:
         device_of(config_of(replicas=3, tensor_parallel_size=2), ("0", "1", "2", "3"))
     with pytest.raises(ConfigError, match="need 1, and 0 are visible"):
         device_of(config_of(device="gpu"), ())
+
+
+def test_model_gets_the_gpus_with_the_most_room_in_their_usual_order() -> None:
+    config = config_of(replicas=2, tensor_parallel_size=1, gpu_memory_fraction=0.5)
+    assert choose_gpus(config, visible=("0", "1", "2", "3"), claimed={"0": 0.4, "2": 0.3}) == ("1", "3")
+    assert choose_gpus(config, visible=("0", "1", "2"), claimed={"0": 0.4, "1": 0.3}) == ("1", "2")
+
+
+def test_gpu_is_shared_as_far_as_its_memory_goes() -> None:
+    assert choose_gpus(config_of(gpu_memory_fraction=0.6), visible=("0",), claimed={"0": 0.4}) == ("0",)
+    with pytest.raises(ConfigError, match=r"GPU 0 has no room for ada: other models hold 50% of its memory"):
+        choose_gpus(config_of(gpu_memory_fraction=0.6), visible=("0",), claimed={"0": 0.5})
+
+
+def test_model_on_the_processor_gets_no_gpu() -> None:
+    assert choose_gpus(config_of(device="cpu"), visible=("0", "1"), claimed={}) == ()
 
 
 def test_engine_is_the_named_one_else_the_machines_else_the_projects(monkeypatch: pytest.MonkeyPatch) -> None:

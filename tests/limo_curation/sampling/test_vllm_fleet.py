@@ -17,7 +17,7 @@ from limo_curation.errors import ConfigError, TransientError
 from limo_curation.sampling import vllm_server
 from limo_curation.sampling.protocol import Completion, SampleRequest
 from limo_curation.sampling.transformers_engine import TransformersSampler
-from limo_curation.sampling.vllm_fleet import VllmFleet, choose_gpus, file_name
+from limo_curation.sampling.vllm_fleet import IDLE_SECONDS, VllmFleet, file_name
 from limo_curation.vllm_config import VllmConfig
 from tests.counting_engine import request
 from tests.fake_vllm_server import fake_engine
@@ -49,6 +49,7 @@ def fleet_of(
     *models: str,
     models_at_once: int | None = None,
     patience_seconds: float = 20,
+    idle_seconds: float = IDLE_SECONDS,
     wrong: tuple[str, ...] = (),
     **changes: Any,
 ) -> VllmFleet:
@@ -73,6 +74,7 @@ def fleet_of(
         max_concurrency=4,
         timeout_seconds=20,
         patience_seconds=patience_seconds,
+        idle_seconds=idle_seconds,
     )
 
 
@@ -137,8 +139,11 @@ def test_two_threads_that_ask_two_models_neither_wait_for_ever_nor_take_the_room
 
 
 def test_call_that_asks_two_models_in_turn_ends_though_another_one_does_the_same(one_at_a_time: VllmFleet) -> None:
+    def ask(order: tuple[str, str]) -> list[str]:
+        return texts(one_at_a_time.sample(asked(*order)))
+
     with ThreadPoolExecutor(2) as pool:
-        both = pool.map(lambda order: texts(one_at_a_time.sample(asked(*order))), [("ada", "bob"), ("bob", "ada")])
+        both = pool.map(ask, [("ada", "bob"), ("bob", "ada")])
 
     assert list(both) == [["ADA 0", "BOB 1"], ["BOB 0", "ADA 1"]]
 
@@ -157,6 +162,27 @@ def test_models_that_have_room_together_answer_one_stream_side_by_side(tmp_path:
         order = ["ada", "bob"] * 20
         assert texts(fleet.sample(asked(*order))) == [one.question.upper() for one in asked(*order)]
     assert (num_starts(tmp_path, "ada"), num_starts(tmp_path, "bob")) == (1, 1)
+
+
+def test_model_that_nobody_asks_is_stopped_and_started_again_when_it_is_asked(tmp_path: Path) -> None:
+    with fleet_of(tmp_path, "ada", idle_seconds=1.0) as fleet:
+        for start in (1, 2):
+            assert texts(fleet.sample(asked("ada"))) == ["ADA 0"]
+            assert num_starts(tmp_path, "ada") == start
+            wait_until(lambda: not running(tmp_path, "ada"))
+
+
+def test_model_that_is_being_asked_is_not_idle_however_long_it_thinks(tmp_path: Path) -> None:
+    with fleet_of(tmp_path, "ada", "bob", idle_seconds=1.0) as fleet, ThreadPoolExecutor(1) as pool:
+        (tmp_path / "ada" / "hangs").touch()
+        thinking = pool.submit(lambda: texts(fleet.sample(asked("ada"))))
+        wait_until(lambda: bool(running(tmp_path, "ada")))
+        texts(fleet.sample(asked("bob")))
+        wait_until(lambda: not running(tmp_path, "bob"))  # later than ada would be, if it idled
+        assert running(tmp_path, "ada")
+        (tmp_path / "ada" / "hangs").unlink()
+        assert thinking.result(timeout=20) == ["ADA 0"]
+    assert num_starts(tmp_path, "ada") == 1
 
 
 # -- what is known without a server ------------------------------------------------------------------------------------
@@ -238,26 +264,3 @@ def test_leaving_the_block_ends_a_start(tmp_path: Path) -> None:
     assert not running(tmp_path, "ada")
     with pytest.raises(TransientError, match="the fleet of vLLM servers was stopped"):
         texts(fleet.sample(asked("ada")))
-
-
-# -- GPUs --------------------------------------------------------------------------------------------------------------
-
-
-def gpu_config(**settings: Any) -> VllmConfig:
-    return VllmConfig(model="ada", **settings)
-
-
-def test_model_gets_the_gpus_with_the_most_room_in_their_usual_order() -> None:
-    config = gpu_config(replicas=2, tensor_parallel_size=1, gpu_memory_fraction=0.5)
-    assert choose_gpus(config, visible=("0", "1", "2", "3"), claimed={"0": 0.4, "2": 0.3}) == ("1", "3")
-    assert choose_gpus(config, visible=("0", "1", "2"), claimed={"0": 0.4, "1": 0.3}) == ("1", "2")
-
-
-def test_gpu_is_shared_as_far_as_its_memory_goes() -> None:
-    assert choose_gpus(gpu_config(gpu_memory_fraction=0.6), visible=("0",), claimed={"0": 0.4}) == ("0",)
-    with pytest.raises(ConfigError, match=r"GPU 0 has no room for ada: other models hold 50% of its memory"):
-        choose_gpus(gpu_config(gpu_memory_fraction=0.6), visible=("0",), claimed={"0": 0.5})
-
-
-def test_model_on_the_processor_gets_no_gpu() -> None:
-    assert choose_gpus(gpu_config(device="cpu"), visible=("0", "1"), claimed={}) == ()
