@@ -151,7 +151,7 @@ def plan(
 
 @app.command()
 def calibrate(
-    profile: Annotated[str, typer.Argument(help="A preset's name or a run file with [judging.judge].")],
+    profile: Annotated[str, typer.Argument(help="A preset's name or a run file whose section judging has judges.")],
     labels: Annotated[
         str, typer.Argument(help="Labelled chains: .jsonl or .csv with chain_id, question, chain, level.")
     ],
