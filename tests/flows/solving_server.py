@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ enabled = false
 
 [difficulty]
 max_solved = {max_solved}
+{demand}
 [[difficulty.weak]]
 model = "weak"
 num_attempts = 1
@@ -54,6 +56,7 @@ chunk_rows = 6
 parallel_chunks = 1
 gpu_workers = {gpu_workers}
 """
+DEMAND = "demand = { problems_per_domain = 2, round_problems = 6, candidates = 2 }"
 
 
 class SolvingServer(ChatServer):
@@ -64,13 +67,15 @@ class SolvingServer(ChatServer):
         problems = [made_up_problem(index) for index in range(36)]
         self.answers = {problem["problem"].upper(): problem["answer"] for problem in problems}
         self.lets_go = threading.Event()
-        """No reply before it is set."""
+        """No reply before it is set, where `holds` says so."""
         self.lets_go.set()
+        self.holds: Callable[[], bool] = lambda: True
 
     def reply_to(self, body: dict[str, Any]) -> Reply:
         with self.lock:
             self.bodies.append(body)
-        self.lets_go.wait(PATIENCE_SECONDS)
+        if self.holds():
+            self.lets_go.wait(PATIENCE_SECONDS)
         is_right = body["model"] == "strong" and body["seed"] % 3 == 0
         right = self.answers[body["messages"][-1]["content"].upper()]
         answer = right if is_right else 31_415 + body["seed"] % 97
@@ -85,14 +90,25 @@ class SolvingServer(ChatServer):
 
 
 def write_sampling_run(
-    folder: Path, url: str, *, gpu_workers: int = 0, profile: str = "shared", max_solved: int = 3
+    folder: Path,
+    url: str,
+    *,
+    gpu_workers: int = 0,
+    profile: str = "shared",
+    max_solved: int = 3,
+    is_on_demand: bool = False,
 ) -> Path:
     """Write the small files and a run file that samples from the server at a URL; return the run file's path."""
     folder.mkdir(parents=True, exist_ok=True)
     write_files(folder)
     path = folder / f"{profile}.toml"
     text = RUN_FILE.format(
-        folder=folder.as_posix(), url=url, gpu_workers=gpu_workers, profile=profile, max_solved=max_solved
+        folder=folder.as_posix(),
+        url=url,
+        gpu_workers=gpu_workers,
+        profile=profile,
+        max_solved=max_solved,
+        demand=DEMAND if is_on_demand else "",
     )
     path.write_text(text, encoding="utf-8")
     return path

@@ -83,6 +83,17 @@ def undisturbed(prefect: Prefect, tmp_path_factory: pytest.TempPathFactory) -> D
     return Done(folder)
 
 
+@pytest.fixture(scope="module")
+def undisturbed_on_demand(prefect: Prefect, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """Return the same of a run that rates problems on demand."""
+    folder = tmp_path_factory.mktemp("on-demand")
+    with SolvingServer() as server:
+        run_file = write_sampling_run(folder, server.url, is_on_demand=True)
+        with curating(prefect, run_file) as process:
+            assert process.wait(PATIENCE_SECONDS) == 0, (folder / "curate.log").read_text()[-3_000:]
+    return Done(folder)
+
+
 @contextmanager
 def curating(prefect: Prefect, run_file: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run the flow `curate` in a process of its own, which ends with the block."""
@@ -152,6 +163,30 @@ def test_chunk_of_a_killed_run_is_taken_over_and_no_byte_is_another_one(
         assert server.num_repeated() <= MAX_UNDER_WAY  # what the killed one had asked and not recorded
 
     assert Done(tmp_path).digests == undisturbed.digests
+
+
+def test_stage_on_demand_is_done_by_one_run_and_another_one_goes_on_where_it_was_killed(
+    prefect: Prefect, undisturbed_on_demand: Done, tmp_path: Path
+) -> None:
+    def num_rounds() -> int:
+        return len(list(tmp_path.glob("store/difficulty/*/work/round-*-strong.json")))
+
+    def raters() -> list[dict[str, Any]]:
+        return [run for run in generate_runs(prefect, tmp_path) if run["parameters"]["stage"] == "difficulty"]
+
+    with SolvingServer() as server:
+        server.holds = lambda: num_rounds() > 0
+        server.lets_go.clear()
+        with curating(prefect, write_sampling_run(tmp_path, server.url, gpu_workers=2, is_on_demand=True)) as curate:
+            wait(lambda: num_rounds() == 1, "the first round to be done")
+            (victim,) = raters()
+            os.kill(int(victim["infrastructure_pid"].rpartition(":")[2]), signal.SIGKILL)
+            server.lets_go.set()
+            assert curate.wait(PATIENCE_SECONDS) == 0, (tmp_path / "curate.log").read_text()[-3_000:]
+        assert server.num_repeated() <= MAX_UNDER_WAY
+
+    assert Done(tmp_path).digests == undisturbed_on_demand.digests
+    assert sorted(run["state_type"] for run in raters()) == ["COMPLETED", "CRASHED"]
 
 
 def test_cancelled_run_leaves_no_engine_gives_its_claims_back_and_frees_its_slot(
