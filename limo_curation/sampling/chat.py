@@ -73,7 +73,7 @@ def completion_from(request: SampleRequest, data: bytes) -> Completion | Failure
     try:
         reply: Any = json.loads(data)
         choice, usage = reply["choices"][0], reply["usage"]
-        text, finish_reason = choice["message"]["content"], choice["finish_reason"]
+        text, finish_reason = text_of(choice["message"]), choice["finish_reason"]
         num_prompt_tokens, num_tokens = count_of(usage["prompt_tokens"]), count_of(usage["completion_tokens"])
         mean_logprob = mean_logprob_of(choice) if request.with_logprobs else None
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:  # the last: too deep a nesting
@@ -83,6 +83,24 @@ def completion_from(request: SampleRequest, data: bytes) -> Completion | Failure
     is_cut = finish_reason in CUT_OFF or num_tokens > request.max_tokens
     ended: FinishReason = "length" if is_cut else "stop"
     return Completion(request, writable(text or ""), ended, num_prompt_tokens, num_tokens, mean_logprob)
+
+
+def text_of(message: Any) -> Any:
+    """Return the text of a message as the model wrote it.
+
+    A server with a reasoning parser takes the thoughts out of it, into a field of their own: they go back in front.
+
+    Raises:
+        LookupError, TypeError: it is no message.
+    """
+    content = message["content"]
+    thoughts = message.get("reasoning") or message.get("reasoning_content")  # vLLM's name, and the one before it
+    if not thoughts or not isinstance(content, str | None):
+        return content
+    if not isinstance(thoughts, str):
+        raise TypeError("thoughts that are no text")
+    # without content it was cut off while it thought
+    return f"<think>\n{thoughts}\n</think>\n{content}" if content else f"<think>\n{thoughts}"
 
 
 def failure_from(status: int, retry_after: str | None, *, now: float) -> Failure:

@@ -54,6 +54,24 @@ def test_content_that_is_no_text_is_a_failure(content: Any) -> None:
     assert isinstance(read(chat(content)), Failure)
 
 
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+def test_thoughts_that_a_reasoning_parser_took_out_stand_in_front_again(field: str) -> None:
+    def read_message(**message: Any) -> Completion | Failure:
+        return read(chat(None, message={"role": "assistant", **message}))
+
+    whole, cut_off, without = (
+        read_message(**{field: thoughts, "content": content})
+        for thoughts, content in (("Two and two.", "4"), ("Two and", None), ("", "4"))
+    )
+    assert isinstance(whole, Completion)
+    assert whole.text == "<think>\nTwo and two.\n</think>\n4"
+    assert isinstance(cut_off, Completion)
+    assert cut_off.text == "<think>\nTwo and"
+    assert isinstance(without, Completion)
+    assert without.text == "4"
+    assert isinstance(read_message(**{field: ["Two"], "content": "4"}), Failure)
+
+
 def test_deep_nesting_and_broken_bytes_are_failures() -> None:
     assert isinstance(read(b"[" * 100_000), Failure)
     assert isinstance(read(b"\xff\xfe{}"), Failure)
