@@ -7,9 +7,10 @@ arXiv 2502.03387, "ours" is a choice of this project where the paper says nothin
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from limo_curation.answers.policy import AnswerPolicy
 from limo_curation.catalogue import NamedChains
@@ -26,6 +27,8 @@ from limo_curation.problem_config import (
     StageConfig,
 )
 from limo_curation.source_config import Count, Fraction, Section
+
+PROMPTS_FOLDER: Final = Path(__file__).resolve().parent / "generation" / "prompts"
 
 
 class DemandConfig(Section):
@@ -98,9 +101,26 @@ class DifficultyConfig(StageConfig):
 class GenerationConfig(StageConfig):
     """Reasoning chains: from teachers, and from sources that carry some."""
 
+    prompt: str | None = None
+    """Name of a text in `limo_curation/generation/prompts/`: the system prompt of teachers without one of their own."""
     teachers: tuple[Solver, ...] = ()
     recorded: NamedChains = ()
     """Names of the catalogue (`deployments/chains/`), tables, or both."""
+    student: str | None = None
+    """By whose tokens chains are measured: Hub id (pinned as `owner/name@revision`), or folder with a tokenizer. None:
+    by what the teacher's engine counted, so recorded chains are not bounded."""
+    max_chain_tokens: Count | None = 16_384
+    """Tokens above which a chain is dropped (LIMO's cut-off in training: the student would never see its end); None:
+    no limit."""
+
+    @field_validator("teachers")
+    @classmethod
+    def _teachers_are_prompted(cls, teachers: tuple[Solver, ...], info: ValidationInfo) -> tuple[Solver, ...]:
+        name: str | None = info.data.get("prompt")
+        if name is None:
+            return teachers
+        prompted = {"system_prompt": prompt_text(name)}
+        return tuple(one if one.system_prompt is not None else one.model_copy(update=prompted) for one in teachers)
 
     @model_validator(mode="after")
     def _has_chains(self) -> Self:
@@ -113,8 +133,23 @@ class GenerationConfig(StageConfig):
         return self
 
     def key_fields(self) -> dict[str, Any]:
-        """Return the teachers; the recorded chains are an input table with a digest of its own."""
-        return self.model_dump(mode="json", exclude={"recorded"})
+        """Return the teachers, with their prompts' text, the student and the limit.
+
+        The recorded chains are an input table with a digest of its own.
+        """
+        return self.model_dump(mode="json", exclude={"prompt", "recorded"})
+
+
+def prompt_text(name: str) -> str:
+    """Return a text of `limo_curation/generation/prompts/`.
+
+    Raises:
+        ValueError: there is none of that name (the message names those that are there).
+    """
+    texts = {file.stem: file for file in PROMPTS_FOLDER.glob("*.txt")}
+    if name not in texts:
+        raise ValueError(f"no prompt {name!r}; there are {', '.join(sorted(texts))}")
+    return texts[name].read_text(encoding="utf-8").strip()
 
 
 # -- chains ------------------------------------------------------------------------------------------------------------

@@ -150,9 +150,10 @@ CHAINS: Final = RATED.extend(
     id_column="chain_id",
     chain_id=Column(pl.String, "identity: digest of problem, teacher and text, 20 hex digits"),
     teacher=Column(pl.String, "the model or person that wrote the chain"),
-    chain=Column(pl.String, "the reasoning text that ends in an answer"),
+    chain=Column(pl.String, "the reasoning text that ends in an answer; its thoughts, if marked, in <think> tags"),
     num_tokens=Column(pl.Int64, "tokens the teacher's engine counted; null for recorded chains"),
-    finish_reason=Column(pl.String, "stop, length, or recorded"),
+    num_student_tokens=Column(pl.Int64, "tokens of the chain by the student's tokenizer; null without one"),
+    finish_reason=Column(pl.String, "stop or recorded (a chain that was cut off is dropped)"),
 )
 
 VERIFIED_CHAINS: Final = CHAINS.extend(

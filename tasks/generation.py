@@ -6,7 +6,7 @@ from prefect import task
 
 from limo_curation.config import ExecutionConfig, GenerationConfig
 from limo_curation.engine_config import EngineConfig
-from limo_curation.generation import GENERATION
+from limo_curation.generation import GENERATION, student_revision
 from limo_curation.sampling import Sampler
 from limo_curation.stage import StagePlan, plan_stage
 from limo_curation.store import Artifact, Store
@@ -53,11 +53,13 @@ def plan_generation(
 ) -> StagePlan:
     """Return the stage's plan, the same wherever it is made."""
     inputs = {"problems": problems} if recorded is None else {"problems": problems, "recorded": recorded}
+    revisions = {one.model: sampler.revision(one.model) for one in config.teachers} if sampler else {}
+    tokenizer = {} if config.student is None else {"tokenizer of the student": student_revision(config.student)}
     return plan_stage(
         GENERATION,
         inputs,
         config=config,
         store=Store(execution.store),
         part_rows=execution.chunk_rows,
-        extra_inputs={one.model: sampler.revision(one.model) for one in config.teachers} if sampler else {},
+        extra_inputs=revisions | tokenizer,
     )

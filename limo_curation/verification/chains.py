@@ -1,10 +1,9 @@
 """Verification: a chain stays only where its final answer equals the gold answer and none of its steps is false.
 
-A chain that was cut off is dropped first: what it would have answered is not known, and it has no end-of-turn to learn
-from. An answer that could not be compared is dropped under its own reason, since "could not check" is not "wrong". A
-chain that reaches the right answer over a false equation is dropped too, unless it corrects itself in the open, which
-is what a student should learn, or the equation is one slip among many that hold; and so is one that loops, switches
-language or only names an answer.
+An answer that could not be compared is dropped under its own reason, since "could not check" is not "wrong". A chain
+that reaches the right answer over a false equation is dropped too, unless it corrects itself in the open, which is what
+a student should learn, or the equation is one slip among many that hold; and so is one that loops, switches language or
+only names an answer. Chains that were cut off have not come this far (`generation/chains.py`).
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ def verify_chains(chains: pl.DataFrame, *, config: VerificationConfig) -> StageR
         config: the policy and deadline of a comparison, and the thresholds; each check can be switched off.
 
     Returns:
-        Kept rows as VERIFIED_CHAINS. Drop reasons, in the order in which they are tried: `truncated` (finish_reason is
-        length), `no_gold_answer`, `no_final_answer`, `wrong_answer`, `answer_undecided` (unless
-        config.keep_undecided), `step_contradiction`, `degenerate_repetition`, `language_mixed`, `no_reasoning`.
+        Kept rows as VERIFIED_CHAINS. Drop reasons, in the order in which they are tried: `no_gold_answer`,
+        `no_final_answer`, `wrong_answer`, `answer_undecided` (unless config.keep_undecided), `step_contradiction`,
+        `degenerate_repetition`, `language_mixed`, `no_reasoning`.
     """
     predicted = [None if chain is None else extract_answer(chain) for chain in chains["chain"]]
     comparisons = explain_many(
@@ -74,7 +73,6 @@ def answer_rules(config: VerificationConfig) -> list[DropRule]:
     """Return the reasons to drop a chain for its answer, in the order in which they are tried."""
     both = pl.format("found {}, gold {} ({})", shown("predicted_answer"), shown("answer"), "verdict_reason")
     rules = [
-        DropRule("truncated", pl.col("finish_reason") == "length", value=pl.col("num_tokens")),
         DropRule("no_gold_answer", pl.col("answer").fill_null("").str.strip_chars() == ""),
         DropRule(
             "no_final_answer", pl.col("predicted_answer").is_null(), evidence=pl.format("gold {}", shown("answer"))
@@ -132,7 +130,6 @@ VERIFICATION = RowStage(
     reads=CHAINS,
     writes=VERIFIED_CHAINS,
     drop_reasons=(
-        "truncated",
         "no_gold_answer",
         "no_final_answer",
         "wrong_answer",
