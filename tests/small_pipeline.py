@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from limo_curation.config import DifficultyConfig, GenerationConfig, SelectionConfig, VerificationConfig
+from limo_curation.config import DemandConfig, DifficultyConfig, GenerationConfig, SelectionConfig, VerificationConfig
 from limo_curation.decontamination import DECONTAMINATION
 from limo_curation.deduplication import DEDUPLICATION
 from limo_curation.difficulty import DIFFICULTY
+from limo_curation.difficulty.demand import DIFFICULTY_ON_DEMAND
 from limo_curation.domains import DOMAIN_STAGE
 from limo_curation.engine_config import Solver
 from limo_curation.generation import GENERATION
@@ -51,6 +52,8 @@ STAGES: tuple[Stage, ...] = (
     JUDGING,
     SELECTION,
 )
+ON_DEMAND = "difficulty on demand"
+"""The label of a branch: the same stage by name, after the domains too; nothing follows it."""
 STRONG = Solver(model="strong", num_attempts=8, max_tokens=50, temperature=1.0)
 KINDS = (
     "A farmer sells {a} baskets and later {b} more. How many baskets are sold in total?",
@@ -116,7 +119,10 @@ class SeededSampler:
 def run_pipeline(
     folder: Path, *, part_rows: int = 1_000, num_more: int = 0, store: Store | None = None
 ) -> dict[str, tuple[StagePlan, Artifact]]:
-    """Run all stages on sources below a folder, and in a store there; return each stage's plan and artifact."""
+    """Run all stages on sources below a folder, and in a store there; return each stage's plan and artifact.
+
+    They stand below the stage's name, and below ON_DEMAND.
+    """
     write_sources(folder, num_more=num_more)
     store, sampler = store or Store(str(folder / "store")), SeededSampler(folder)
     pool = Source(path=str(folder / "pool*.jsonl"), name="pool", columns={"question": "q", "answer": "gold"})
@@ -154,6 +160,12 @@ def run_pipeline(
         artifact = run_stage(plan, **({"sampler": sampler} if stage.name in ("difficulty", "generation") else {}))
         done[stage.name] = (plan, artifact)
         latest = latest if stage.name in ("benchmarks", "recorded_chains") else artifact
+    demand = DemandConfig(problems_per_domain=2, round_problems=6, candidates=2)
+    config = configs["difficulty"].model_copy(update={"demand": demand})
+    plan = plan_stage(
+        DIFFICULTY_ON_DEMAND, {"problems": done["domains"][1]}, config=config, store=store, part_rows=part_rows
+    )
+    done[ON_DEMAND] = (plan, run_stage(plan, sampler=sampler))
     return done
 
 

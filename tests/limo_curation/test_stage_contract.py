@@ -12,9 +12,9 @@ from limo_curation.runner import missing_parts, run_stage
 from limo_curation.stage import RowStage, StagePlan
 from limo_curation.store import Artifact
 from limo_curation.tables import DROPPED
-from tests.small_pipeline import STAGES, SeededSampler, bytes_of, run_pipeline
+from tests.small_pipeline import ON_DEMAND, STAGES, SeededSampler, bytes_of, run_pipeline
 
-NAMES = [stage.name for stage in STAGES]
+NAMES = [*(stage.name for stage in STAGES), ON_DEMAND]
 Pipeline = dict[str, tuple[StagePlan, Artifact]]
 
 
@@ -63,7 +63,7 @@ def test_columns_are_as_declared(pipeline: Pipeline, name: str) -> None:
 def test_every_input_row_is_kept_or_dropped(pipeline: Pipeline, name: str) -> None:
     plan, artifact = pipeline[name]
     kept, dropped = halves(plan, artifact)
-    manifest = plan.store.manifest(name, plan.key)
+    manifest = plan.store.manifest(plan.stage.name, plan.key)
     assert manifest is not None
     assert (manifest.rows_kept, manifest.rows_dropped) == (kept.height, dropped.height)
     if plan.stage.reads is None:
@@ -82,7 +82,7 @@ def test_every_dropped_row_has_a_declared_reason_and_its_stage(pipeline: Pipelin
     plan, artifact = pipeline[name]
     _, dropped = halves(plan, artifact)
     assert set(dropped["drop_reason"]) <= set(plan.stage.drop_reasons)
-    assert set(dropped["stage"]) <= {name}
+    assert set(dropped["stage"]) <= {plan.stage.name}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -163,7 +163,7 @@ def test_a_row_stage_takes_over_the_parts_whose_input_has_not_changed(
 @pytest.mark.parametrize("name", NAMES)
 def test_the_record_tells_what_else_the_result_depends_on(pipeline: Pipeline, name: str) -> None:
     plan, _ = pipeline[name]
-    manifest = plan.store.manifest(name, plan.key)
+    manifest = plan.store.manifest(plan.stage.name, plan.key)
     assert manifest is not None
     assert manifest.extra_inputs == plan.extra_inputs
     assert bool(manifest.extra_inputs) == (plan.stage.reads is None)
