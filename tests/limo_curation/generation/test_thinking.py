@@ -3,7 +3,9 @@ r"""One form of chains: whatever tags stand around the thoughts, no word is lost
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -67,6 +69,14 @@ def test_block_that_is_never_ended_was_cut_off(text: str, form: str) -> None:
 )
 def test_tags_in_odd_places_lose_no_word(text: str, form: str) -> None:
     assert normalise_reasoning(text) == (form, True)
+
+
+@pytest.mark.data
+def test_rows_that_limo_published_have_the_form_already(data_folder: Path) -> None:
+    table = pl.scan_ndjson(data_folder / "chains.jsonl.zst", infer_schema_length=None)
+    published = table.filter(pl.col("source") == "limo_v2_sample").select("chain").collect().to_series().to_list()
+    assert len(published) == 31
+    assert [normalise_reasoning(chain) for chain in published] == [(chain.strip(), True) for chain in published]
 
 
 @given(PIECES.map("".join))
