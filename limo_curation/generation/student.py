@@ -25,7 +25,7 @@ from limo_curation.errors import ConfigError, TransientError
 from limo_curation.sources import RETRIED_STATUS
 
 TOKENIZER_FILE: Final = "tokenizer.json"
-TEXTS_AT_A_TIME: Final = 64  # ours: of 16,384 tokens each, their encodings take some 100 MB
+TEXTS_AT_A_TIME: Final = 64  # ours: of 16,384 tokens each, their encodings take some 130 MB
 
 
 def count_tokens(texts: Sequence[str], *, student: str) -> list[int]:
