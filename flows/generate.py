@@ -22,12 +22,12 @@ from prefect.states import Failed
 from limo_curation.claims import TAKEOVER_SECONDS
 from limo_curation.config import ExecutionConfig
 from limo_curation.engine_config import EngineConfig
-from limo_curation.errors import BudgetError
+from limo_curation.errors import BudgetError, ConfigError
 from limo_curation.run_record import load_record
 from limo_curation.sampling.assembly import assemble_sampler
 from limo_curation.store import Store
 from tasks.chunks import do_chunks, plan_recorded, recorded_config
-from tasks.gpu_workers import BUDGET_SPENT
+from tasks.gpu_workers import BUDGET_SPENT, UNFIT
 
 
 @flow(name="generate", flow_run_name="generate-{stage}-{run}")
@@ -52,21 +52,23 @@ def generate(
         takeover_seconds: how long another worker may show no sign of life before its chunks are taken over.
 
     Returns:
-        How many chunks were done here.
+        How many chunks were done here. Where the budget is spent, or the record, the engine or the key does not fit, a
+        failed state that says so, with the error.
 
     Raises:
-        ConfigError: the record, the engine or the key does not fit.
         TableError: no such run, or it has not come to the stage yet.
         TransientError: the engine failed, also after retries.
     """
     place = Store(store)
     record = load_record(place, run)
-    config = recorded_config(record, store=store, engine=engine, execution=execution)
-    with assemble_sampler(config, place, run=run) as (sampler, _):
-        plan = plan_recorded(record, stage, config=config, sampler=sampler, key=key)
-        try:
+    try:
+        config = recorded_config(record, store=store, engine=engine, execution=execution)
+        with assemble_sampler(config, place, run=run) as (sampler, _):
+            plan = plan_recorded(record, stage, config=config, sampler=sampler, key=key)
             num_chunks = do_chunks(plan, config=config, sampler=sampler, takeover_seconds=takeover_seconds)
-        except BudgetError as error:
-            return Failed(name=BUDGET_SPENT, message=str(error))
+    except BudgetError as error:
+        return Failed(name=BUDGET_SPENT, message=str(error), data=error)
+    except ConfigError as error:
+        return Failed(name=UNFIT, message=str(error), data=error)
     get_run_logger().info("%s: %d chunks were done here", stage, num_chunks)
     return num_chunks

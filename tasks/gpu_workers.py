@@ -33,6 +33,8 @@ from tasks.progress import ProgressArtifact
 DEPLOYMENT: Final = "generate/gpu"
 BUDGET_SPENT: Final = "BudgetSpent"
 """Name of the failed state of a run that has spent its budget."""
+UNFIT: Final = "Unfit"
+"""Name of the failed state of a run whose machine, code or config does not fit: another one would fail alike."""
 SECONDS_BETWEEN_LOOKS: Final = 5.0  # ours: a chunk takes minutes
 SECONDS_BEFORE_WARNING: Final = 120.0
 
@@ -49,7 +51,7 @@ def on_gpu_workers(plan: StagePlan, *, run: str, num_workers: int) -> Artifact:
 
     Raises:
         BudgetError: the workers have spent the run's budget.
-        ConfigError: the deployment is not registered.
+        ConfigError: the deployment is not registered, or none of the workers can work as it is set up.
         TransientError: all of them have ended, and chunks are missing. A retry starts new ones.
     """
     artifact = plan.store.artifact(plan.stage.name, plan.key)
@@ -86,7 +88,7 @@ def await_parts(plan: StagePlan, left: set[InputPart], workers: Sequence[UUID], 
     """Wait until all parts are written, by whomever.
 
     Raises:
-        BudgetError, TransientError: as `on_gpu_workers`.
+        BudgetError, ConfigError, TransientError: as `on_gpu_workers`.
     """
     progress = Progress(plan.stage.name)
     progress.start(sum(part.rows for part in left))
@@ -105,7 +107,7 @@ def await_table(plan: StagePlan, workers: Sequence[UUID], client: SyncPrefectCli
     """Wait until a stage that needs the whole table is committed.
 
     Raises:
-        BudgetError, TransientError: as `on_gpu_workers`.
+        BudgetError, ConfigError, TransientError: as `on_gpu_workers`.
     """
     for have_ended in looks(client, workers):
         artifact = plan.store.artifact(plan.stage.name, plan.key)
@@ -141,12 +143,16 @@ def looks(client: SyncPrefectClient, workers: Sequence[UUID]) -> Iterator[bool]:
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def ended_early(missing: str, client: SyncPrefectClient, workers: Sequence[UUID]) -> BudgetError | TransientError:
+def ended_early(
+    missing: str, client: SyncPrefectClient, workers: Sequence[UUID]
+) -> BudgetError | ConfigError | TransientError:
     """Return the error that says what is missing and how the workers ended."""
     runs = flow_runs(client, workers)
     for one in runs:
         if one.state_name == BUDGET_SPENT:
             return BudgetError(f"{missing}: {one.state.message if one.state else ''}")
+    if all(one.state_name == UNFIT for one in runs):
+        return ConfigError(f"{missing}: {runs[0].state.message if runs[0].state else ''}")
     ends = "; ".join(f"{one.name} {one.state_name}: {one.state.message if one.state else ''}" for one in runs)
     return TransientError(f"{missing}, and all runs of {DEPLOYMENT} have ended: {ends}")
 

@@ -10,7 +10,7 @@ curate_module = pytest.importorskip("flows.curate", reason="Prefect is not insta
 
 from flows.generate import generate  # noqa: E402
 from limo_curation.engine_config import EngineConfig  # noqa: E402
-from limo_curation.errors import BudgetError  # noqa: E402
+from limo_curation.errors import BudgetError, ConfigError  # noqa: E402
 from limo_curation.run_record import RunRecord, load_record, record_names  # noqa: E402
 from limo_curation.store import Store  # noqa: E402
 from tests.flows.solving_server import SolvingServer, write_sampling_run  # noqa: E402
@@ -75,13 +75,11 @@ def test_worker_with_other_code_or_models_is_refused_before_it_samples(prefect_s
         run_file = write_sampling_run(tmp_path, server.url)
         curate_module.curate(profile=str(run_file), engine=engine_with(server, max_total_tokens=1), return_state=True)
         num_asked = len(server.bodies)
-        state = generate(
-            run=record_in(tmp_path).name,
-            stage="difficulty",
-            store=str(tmp_path / "store"),
-            key="another",
-            return_state=True,
-        )
+        given = {"run": record_in(tmp_path).name, "stage": "difficulty", "store": str(tmp_path / "store")}
+        state = generate(**given, key="another", return_state=True)
+        with pytest.raises(ConfigError, match="another where it is waited for"):
+            generate(**given, key="another")
+        assert (state.name, state.is_failed()) == ("Unfit", True)
         assert "another where it is waited for" in (state.message or "")
         assert len(server.bodies) == num_asked
 

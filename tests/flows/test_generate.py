@@ -189,6 +189,21 @@ def test_stage_on_demand_is_done_by_one_run_and_another_one_goes_on_where_it_was
     assert sorted(run["state_type"] for run in raters()) == ["COMPLETED", "CRASHED"]
 
 
+def test_runs_that_can_not_work_as_they_are_set_up_end_the_one_that_waits_without_a_retry(
+    prefect: Prefect, tmp_path: Path
+) -> None:
+    run_file = write_sampling_run(tmp_path, "http://127.0.0.1:9", gpu_workers=2)
+    servers = ", ".join(f'{{ model = "{model}", python = "{tmp_path}/nowhere" }}' for model in ("weak", "strong"))
+    text = run_file.read_text().replace('kind = "endpoint"', f'kind = "vllm"\nvllm = [{servers}]')
+    run_file.write_text(text.replace("urls = ", "# "))
+    with curating(prefect, run_file) as curate:
+        assert curate.wait(PATIENCE_SECONDS) == 1
+    told = (tmp_path / "curate.log").read_text()
+    assert "ConfigError: difficulty: 6 of 6 chunks are missing: vLLM's environment is missing: there is no" in told
+    assert "Retry" not in told
+    assert {run["state_name"] for run in generate_runs(prefect, tmp_path)} == {"Unfit"}
+
+
 def test_cancelled_run_leaves_no_engine_gives_its_claims_back_and_frees_its_slot(
     prefect: Prefect, undisturbed: Done, tmp_path: Path
 ) -> None:
