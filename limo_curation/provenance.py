@@ -49,6 +49,7 @@ LIBRARIES: Final = (
     "sympy",
     "math-verify",
     "huggingface-hub",
+    "tokenizers",
     "transformers",
     "torch",
 )

@@ -36,7 +36,7 @@ def count_tokens(texts: Sequence[str], *, student: str) -> list[int]:
         student: Hub id (pinned as `owner/name@revision`) of a model, or a folder that holds its `tokenizer.json`.
 
     Raises:
-        ConfigError: there is no such tokenizer, or nothing that could read it. Retrying does not help.
+        ConfigError: there is no such tokenizer, or it can't be read. Retrying does not help.
         TransientError: the Hub can't be reached. Retrying may help.
     """
     tokenizer = load_tokenizer(student)
@@ -63,13 +63,8 @@ def load_tokenizer(student: str) -> Any:
     Raises:
         ConfigError, TransientError: as `count_tokens`.
     """
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise ConfigError(
-            f"generation.student = {student!r} needs the package tokenizers: install limo-curation[local], or leave "
-            "student out, so that chains are measured by what their teachers counted"
-        ) from None
+    from tokenizers import Tokenizer
+
     file = tokenizer_file(student)
     try:
         tokenizer = Tokenizer.from_file(str(file))

@@ -42,11 +42,12 @@ def kill(folder: Path, stage: str, moment: str) -> bool:
 
 
 def finished_parts(store_folder: Path, stage: str) -> dict[str, int]:
-    """Return the times of writing of the kept halves of a stage's committed parts, by file name."""
-    records = [PartRecord.model_validate_json(file.read_text()) for file in (store_folder / stage).glob("*/parts/*")]
-    names = {record.kept.name for record in records if record.part_key}
-    files = (store_folder / stage).glob("*/kept/*.parquet")
-    return {file.name: file.stat().st_mtime_ns for file in files if file.name in names}
+    """Return the times of writing of the kept halves of a stage's committed parts, by entry and file name."""
+    entries = store_folder / stage
+    records = {file: PartRecord.model_validate_json(file.read_text()) for file in entries.glob("*/parts/*")}
+    kept = {file.parent.parent / "kept" / record.kept.name for file, record in records.items() if record.part_key}
+    files = [file for file in entries.glob("*/kept/*.parquet") if file in kept]
+    return {str(file.relative_to(entries)): file.stat().st_mtime_ns for file in files}
 
 
 @pytest.mark.parametrize(("name", "moment"), CASES)
