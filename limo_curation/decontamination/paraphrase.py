@@ -101,7 +101,7 @@ def fill_prompt(first: str, second: str) -> str:
 
 def relation_of(completion: Completion) -> Relation | None:
     """Return what a reply says; None for one that was cut off or is no JSON object with just a relation."""
-    if completion.finish_reason == "length":
+    if completion.is_truncated:
         return None
     text = completion.text.rpartition(END_OF_THOUGHT)[2].strip()
     if len(text) > MAX_REPLY_CHARACTERS:

@@ -31,14 +31,13 @@ from limo_curation.difficulty.band import DROP_REASONS, band_rules
 from limo_curation.difficulty.demand_pool import DemandPool, DomainShare
 from limo_curation.difficulty.demand_result import (
     DRAWS,
-    has_published_rate,
     outcome_metrics,
     outcomes_of,
     write_parts,
 )
-from limo_curation.difficulty.demand_rounds import COST, show_to_strong, show_to_weak, tallies_of
+from limo_curation.difficulty.demand_rounds import COST, show_to_strong, show_to_weak
 from limo_curation.difficulty.prediction import BAND, Features
-from limo_curation.difficulty.tallies import add_counts
+from limo_curation.difficulty.tallies import add_counts, has_published_rate, tallies_of
 from limo_curation.engine_config import Solver
 from limo_curation.errors import ConfigError
 from limo_curation.ledger import apply_rules

@@ -11,8 +11,8 @@ import polars as pl
 
 from limo_curation.config import DifficultyConfig
 from limo_curation.difficulty.band import DROP_REASONS, NOT_SAMPLED, band_rules
-from limo_curation.difficulty.demand_rounds import STRONG_COLUMNS, WEAK_COLUMNS, tallies_of
-from limo_curation.difficulty.tallies import add_counts
+from limo_curation.difficulty.demand_rounds import STRONG_COLUMNS, WEAK_COLUMNS
+from limo_curation.difficulty.tallies import add_counts, has_published_rate, tallies_of
 from limo_curation.digests import frame_digest
 from limo_curation.ledger import DropRule, StageResult, apply_rules
 from limo_curation.stage import InputPart, StageMetrics, StageWriter
@@ -122,11 +122,6 @@ def both_halves(
     kept, dropped = apply_rules(all_rated, stage="difficulty", rules=list(band_rules(config)))
     _, dropped_too = apply_rules(unrated, stage="difficulty", rules=[not_sampled_rule(num_kept, config)])
     return StageResult(kept.select(list(RATED.columns)), pl.concat([dropped, dropped_too]))
-
-
-def has_published_rate(config: DifficultyConfig) -> pl.Expr:
-    """Return whether a problem's published rate takes the place of sampling."""
-    return pl.lit(config.use_published_rates) & pl.col("published_num_attempts").is_not_null()
 
 
 def not_sampled_rule(num_kept: dict[str | None, int], config: DifficultyConfig) -> DropRule:

@@ -18,7 +18,7 @@ from limo_curation.difficulty.band import band_rules
 from limo_curation.difficulty.cascade import try_strong, try_weak
 from limo_curation.difficulty.demand_pool import Rows
 from limo_curation.difficulty.prediction import ABOVE, BAND, BELOW, WEAK_NUMBERS, weak_numbers
-from limo_curation.difficulty.tallies import GradedAttempt, Tally, add_counts
+from limo_curation.difficulty.tallies import GradedAttempt, add_counts, tallies_of
 from limo_curation.engine_config import Solver
 from limo_curation.ledger import apply_rules
 from limo_curation.sampling import Sampler
@@ -144,9 +144,3 @@ def problems_at(rows: Rows, parts: Sequence[InputPart], out: StageWriter) -> pl.
             of_part = out.scan_part(part).collect()[rows[first:behind] - part.start]
             found.append(of_part.with_columns(row=pl.Series(rows[first:behind])))
     return pl.concat(found)
-
-
-def tallies_of(problems: pl.DataFrame) -> list[Tally]:
-    """Return a tally without attempts for each problem."""
-    columns = problems.select("problem_id", "question", pl.col("answer").fill_null(""))
-    return [Tally(problem_id, question, gold) for problem_id, question, gold in columns.iter_rows()]

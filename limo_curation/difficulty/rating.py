@@ -9,7 +9,7 @@ import polars as pl
 from limo_curation.config import DifficultyConfig
 from limo_curation.difficulty.band import DROP_REASONS, band_rules, is_in_sample, sample_rules
 from limo_curation.difficulty.cascade import try_strong, try_weak
-from limo_curation.difficulty.tallies import Tally, add_counts
+from limo_curation.difficulty.tallies import add_counts, has_published_rate, tallies_of
 from limo_curation.ledger import StageResult, apply_rules
 from limo_curation.sampling import Sampler
 from limo_curation.sampling.usage import Usage, usage_metrics
@@ -36,14 +36,8 @@ def rate_problems(problems: pl.DataFrame, *, config: DifficultyConfig, sampler: 
     Raises:
         TransientError, BudgetError: from the sampler.
     """
-    tallies = [
-        Tally(problem_id, question, gold)
-        for problem_id, question, gold in problems.select(
-            "problem_id", "question", pl.col("answer").fill_null("")
-        ).iter_rows()
-    ]
-    needs_rate = ~(pl.lit(config.use_published_rates) & pl.col("published_num_attempts").is_not_null())
-    is_sampled = problems.select(is_in_sample(config) & needs_rate).to_series()
+    tallies = tallies_of(problems)
+    is_sampled = problems.select(is_in_sample(config) & ~has_published_rate(config)).to_series()
     sampled = [tally for tally, is_one in zip(tallies, is_sampled, strict=True) if is_one]
     usages: dict[str, Usage] = {}
     if sampler is not None:

@@ -61,6 +61,17 @@ class Tally:
         return sum(attempt.verdict is Verdict.EQUAL for attempt in self.strong_attempts)
 
 
+def tallies_of(problems: pl.DataFrame) -> list[Tally]:
+    """Return a tally without attempts for each problem."""
+    columns = problems.select("problem_id", "question", pl.col("answer").fill_null(""))
+    return [Tally(problem_id, question, gold) for problem_id, question, gold in columns.iter_rows()]
+
+
+def has_published_rate(config: DifficultyConfig) -> pl.Expr:
+    """Return whether a problem's published rate takes the place of sampling."""
+    return pl.lit(config.use_published_rates) & pl.col("published_num_attempts").is_not_null()
+
+
 def add_counts(problems: pl.DataFrame, tallies: Sequence[Tally], *, config: DifficultyConfig) -> pl.DataFrame:
     """Add the RATED columns, and what the band's rules look at.
 
@@ -80,7 +91,7 @@ def add_counts(problems: pl.DataFrame, tallies: Sequence[Tally], *, config: Diff
         | {"weak_solved_at": pl.String, "is_disputed": pl.Boolean, "other_share": pl.Float64, "vote": pl.String},
     )
     rated = pl.concat([problems, counts], how="horizontal")
-    published = pl.lit(config.use_published_rates) & pl.col("published_num_attempts").is_not_null()
+    published = has_published_rate(config)
     return rated.with_columns(
         strong_solver=pl.when(published).then("published_solver").otherwise("strong_solver"),
         strong_num_attempts=pl.when(published).then("published_num_attempts").otherwise("strong_num_attempts"),

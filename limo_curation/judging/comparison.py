@@ -99,7 +99,7 @@ def ask_preferences(pairs: pl.DataFrame, *, config: JudgeConfig, sampler: Sample
                 *(preferred_place(one) for one in done),
                 sum(one.num_prompt_tokens for one in done),
                 sum(one.num_completion_tokens for one in done),
-                sum(one.finish_reason == "length" for one in done),
+                sum(one.is_truncated for one in done),
             )
         )
     return pl.DataFrame(table, schema=PREFERENCES, orient="row")

@@ -181,7 +181,7 @@ def read_reply(completion: Completion, reply: type[AnyReply]) -> AnyReply:
     Raises:
         JudgeError: it was cut off, or it is not one JSON object of exactly this shape.
     """
-    if completion.finish_reason == "length":
+    if completion.is_truncated:
         raise JudgeError(f"the reply was cut off after {completion.num_completion_tokens} tokens; raise max_tokens")
     text = completion.text.rpartition(END_OF_THOUGHT)[2].strip()
     if len(text) > MAX_REPLY_CHARACTERS:
@@ -225,8 +225,7 @@ def graded(completion: Completion) -> tuple[int | None, ...]:
 
 def cost_of(completion: Completion) -> tuple[int, int, bool]:
     """Return prompt tokens, completion tokens, and whether the reply was cut off."""
-    is_truncated = completion.finish_reason == "length"
-    return completion.num_prompt_tokens, completion.num_completion_tokens, is_truncated
+    return completion.num_prompt_tokens, completion.num_completion_tokens, completion.is_truncated
 
 
 # -- what follows from all grades of a chain ---------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class Completion:
     @property
     def is_overflow(self) -> bool:
         """Whether nothing was written, since the prompt left no room in the server's context."""
-        return self.finish_reason == "length" and self.num_completion_tokens == 0
+        return self.is_truncated and self.num_completion_tokens == 0
 
 
 Requests = Iterable[SampleRequest | None]
