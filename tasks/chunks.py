@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 from pydantic import ValidationError
@@ -23,18 +22,10 @@ from limo_curation.store import Artifact
 from tasks.difficulty import plan_difficulty
 from tasks.generation import plan_generation
 from tasks.progress import ProgressArtifact
-from tasks.reuse import NUM_RETRIES, RETRY_DELAYS, may_be_retried, models_at_once, what_is_left
+from tasks.reuse import UNCACHED_TASK, models_at_once, what_is_left
 
 
-@task(
-    name="chunks",
-    task_run_name="chunks of {stage}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=NUM_RETRIES,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=may_be_retried,
-)
+@task(name="chunks", task_run_name="chunks of {stage}", **UNCACHED_TASK)
 def share_chunks(
     plan: StagePlan, stage: str, config: RunConfig, sampler: Sampler | None, takeover_seconds: float
 ) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
 
 from limo_curation.config import ExecutionConfig, PublishingConfig
 from limo_curation.publishing.card import render_card
@@ -13,17 +12,11 @@ from limo_curation.publishing.folder import write_dataset
 from limo_curation.publishing.hub import publish_to_hub
 from limo_curation.run_record import RunRecord, drop_reasons, load_samples
 from limo_curation.store import Store
-from tasks.reuse import NUM_RETRIES, RETRY_DELAYS, may_be_retried
+from tasks.reuse import UNCACHED_TASK
 
 
-@task(
-    name="publishing",
-    cache_policy=NO_CACHE,  # the folder and the Hub are compared with what should be there, and only mended
-    persist_result=False,
-    retries=NUM_RETRIES,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=may_be_retried,
-)
+# not cached: the folder and the Hub are compared with what should be there, and only mended
+@task(name="publishing", **UNCACHED_TASK)
 def publishing(record: RunRecord, *, config: PublishingConfig, execution: ExecutionConfig) -> Path:
     """Write the released set, push it where `repo_id` says so, and return its folder."""
     store = Store(execution.store)

@@ -50,26 +50,23 @@ async def may_be_retried(task: Task[Any, Any], task_run: TaskRun, state: State[A
     return isinstance(failure, TransientError)
 
 
-STAGE_TASK: Final[dict[str, Any]] = {
-    "cache_policy": CacheKeyFnPolicy(cache_key_fn=stage_key),
-    "persist_result": True,
-    "result_serializer": "json",
+RETRIED: Final[dict[str, Any]] = {
     "retries": NUM_RETRIES,
     "retry_delay_seconds": RETRY_DELAYS,
     "retry_condition_fn": may_be_retried,
 }
+STAGE_TASK: Final[dict[str, Any]] = {
+    "cache_policy": CacheKeyFnPolicy(cache_key_fn=stage_key),
+    "persist_result": True,
+    "result_serializer": "json",
+    **RETRIED,
+}
 """Options of every stage's task."""
+UNCACHED_TASK: Final[dict[str, Any]] = {"cache_policy": NO_CACHE, "persist_result": False, **RETRIED}
+"""Options of a task that finds in the store, or where it publishes, what is done."""
 
 
-@task(
-    name="part",
-    task_run_name="{stage} {start}-{stop}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=NUM_RETRIES,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_condition_fn=may_be_retried,
-)
+@task(name="part", task_run_name="{stage} {start}-{stop}", **UNCACHED_TASK)
 def do_part(plan: StagePlan, stage: str, start: int, stop: int) -> None:
     """Do and commit rows [start, stop) of a row stage."""
     del stage  # stands in the task run's name
