@@ -24,15 +24,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from limo_curation.config import (
-    DifficultyConfig,
-    ExecutionConfig,
-    GenerationConfig,
-    PublishingConfig,
-    RunConfig,
-    SelectionConfig,
-    VerificationConfig,
-)
+from limo_curation.config import DifficultyConfig, ExecutionConfig, GenerationConfig, RunConfig, VerificationConfig
 from limo_curation.engine_config import EngineConfig
 from limo_curation.errors import BudgetError, CurationError
 from limo_curation.files import without_credentials
@@ -48,8 +40,10 @@ from limo_curation.problem_config import (
     ScreeningConfig,
 )
 from limo_curation.publishing.hub import token_from_environment
+from limo_curation.publishing_config import PublishingConfig
 from limo_curation.sampling import Sampler
 from limo_curation.sampling.assembly import assemble_sampler
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.store import Store
 from tasks.decontamination import decontamination as decontaminate
 from tasks.deduplication import deduplication as deduplicate

@@ -8,7 +8,7 @@ arXiv 2502.03387, "ours" is a choice of this project where the paper says nothin
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -19,13 +19,14 @@ from limo_curation.judging_config import JudgingConfig
 from limo_curation.problem_config import (
     DecontaminationConfig,
     DeduplicationConfig,
-    Domain,
     DomainsConfig,
     IngestionConfig,
     NoveltyConfig,
     ScreeningConfig,
     StageConfig,
 )
+from limo_curation.publishing_config import PublishingConfig
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.source_config import Count, Fraction, Section
 
 PROMPTS_FOLDER: Final = Path(__file__).resolve().parent / "generation" / "prompts"
@@ -178,42 +179,6 @@ class VerificationConfig(StageConfig):
     def key_fields(self) -> dict[str, Any]:
         """Return all but the number of workers, which does not change a verdict."""
         return self.model_dump(mode="json", exclude={"num_workers"})
-
-
-class SelectionConfig(StageConfig):
-    """Exactly `target_size` samples (LIMO v1: 817, v2: 800)."""
-
-    target_size: Count = 817
-    quotas: dict[Domain, Count] = Field(default={})
-    """Samples per domain; empty: even over the six domains, the first ones get what is left over."""
-    when_short: Literal["fail", "redistribute"] = "fail"
-    """A domain that runs dry: refuse, or fill from the best of the other domains with the shortfall on record."""
-    max_per_template: Count | None = None
-    max_per_source: Count | None = None
-
-    @model_validator(mode="after")
-    def _quotas_fit(self) -> Self:
-        if not self.enabled:
-            raise ValueError("enabled: selection can't be switched off; raise target_size instead")
-        if self.quotas and sum(self.quotas.values()) != self.target_size:
-            raise ValueError(f"quotas add up to {sum(self.quotas.values())}, target_size is {self.target_size}")
-        return self
-
-
-class PublishingConfig(StageConfig):
-    """A folder, and with `repo_id` also a data set repository on the Hub."""
-
-    title: str = "LIMO-style reasoning samples"
-    license: str = "other"
-    repo_id: str | None = None
-    private: bool = True
-    tag: str | None = None
-
-    @model_validator(mode="after")
-    def _tag_needs_repo(self) -> Self:
-        if self.tag is not None and self.repo_id is None:
-            raise ValueError("tag is set, but repo_id is not: name the repository to tag")
-        return self
 
 
 class DemoConfig(Section):

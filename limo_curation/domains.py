@@ -76,7 +76,11 @@ def classify_problems(problems: pl.DataFrame, *, config: DomainsConfig) -> Stage
     label = pl.col("domain_label").str.to_lowercase().str.strip_chars()
     trusted = pl.col("domain_label_kind").is_in(config.trusted_label_kinds)
     labelled = pl.when(trusted).then(label.replace_strict(dict(config.labels), default=None, return_dtype=pl.String))
-    kept = problems.with_columns(domain=pl.coalesce(labelled, domain_by_rules(pl.col("question"))))
+    kept = problems.with_columns(
+        domain=pl.coalesce(labelled, domain_by_rules(pl.col("question"))),
+        domain_by=pl.when(labelled.is_not_null()).then(pl.lit("source")).otherwise(pl.lit("rules")),
+        domain_confidence=pl.lit(None, pl.Float64),
+    )
     return StageResult(kept, DROPPED.empty())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -13,6 +13,7 @@ from limo_curation.errors import ConfigError
 from limo_curation.source_config import Section
 
 PRESETS_FOLDER: Final = Path(__file__).resolve().parent.parent / "deployments"
+AnyConfig = TypeVar("AnyConfig", bound=Section)
 
 
 def load_config(profile: str, **sections: Section | None) -> RunConfig:
@@ -25,18 +26,23 @@ def load_config(profile: str, **sections: Section | None) -> RunConfig:
     Raises:
         ConfigError: no such preset, no TOML, an unknown key, a value out of bounds, an impossible combination.
     """
-    path = Path(profile) if profile.endswith(".toml") else PRESETS_FOLDER / f"{profile}.toml"
+    return load_preset(profile, RunConfig, folder=PRESETS_FOLDER, **sections)
+
+
+def load_preset(profile: str, model: type[AnyConfig], *, folder: Path, **sections: Section | None) -> AnyConfig:
+    """Read a preset of any kind of run; see `load_config`, of which this is the form with the model and its folder."""
+    path = Path(profile) if profile.endswith(".toml") else folder / f"{profile}.toml"
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        known = ", ".join(sorted(file.stem for file in PRESETS_FOLDER.glob("*.toml")))
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
         raise ConfigError(f"no run file {path}; the presets are {known}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no TOML: {error}") from None
     data.setdefault("profile", path.stem)
     data.update({name: section.model_dump(mode="json") for name, section in sections.items() if section is not None})
     try:
-        return RunConfig.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         raise ConfigError(f"{path}: {readable(error)}") from None
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.config import SelectionConfig
 from limo_curation.errors import ShortfallError
 from limo_curation.ledger import DropRule, StageResult, apply_rules
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.stage import StageMetrics, StageWriter, TableStage
 from limo_curation.store import Artifact, Store
 from limo_curation.tables import DOMAINS, JUDGED_CHAINS, SAMPLES

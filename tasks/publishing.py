@@ -6,10 +6,11 @@ from pathlib import Path
 
 from prefect import get_run_logger, task
 
-from limo_curation.config import ExecutionConfig, PublishingConfig
+from limo_curation.config import ExecutionConfig
 from limo_curation.publishing.card import render_card
 from limo_curation.publishing.folder import write_dataset
 from limo_curation.publishing.hub import publish_to_hub
+from limo_curation.publishing_config import PublishingConfig
 from limo_curation.run_record import RunRecord, drop_reasons, load_samples
 from limo_curation.store import Store
 from tasks.reuse import UNCACHED_TASK

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prefect import task
 
-from limo_curation.config import ExecutionConfig, SelectionConfig
+from limo_curation.config import ExecutionConfig
 from limo_curation.selection import SELECTION
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.stage import StagePlan, plan_stage
 from limo_curation.store import Artifact, Store
 from tasks.reuse import STAGE_TASK, find_or_run, in_this_process

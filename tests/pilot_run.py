@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limo_curation.config import DifficultyConfig, GenerationConfig, RunConfig, SelectionConfig
+from limo_curation.config import DifficultyConfig, GenerationConfig, RunConfig
 from limo_curation.engine_config import Solver
 from limo_curation.problem_config import DecontaminationConfig, IngestionConfig
 from limo_curation.run_record import STAGES, RunRecord, run_name, save_record
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.source_config import Source
 from limo_curation.store import STORE_FORMAT, Artifact, FileRecord, Manifest, PartRecord, Store
 

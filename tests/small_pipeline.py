@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from limo_curation.config import DemandConfig, DifficultyConfig, GenerationConfig, SelectionConfig, VerificationConfig
+from limo_curation.config import DemandConfig, DifficultyConfig, GenerationConfig, VerificationConfig
 from limo_curation.decontamination import DECONTAMINATION
 from limo_curation.deduplication import DEDUPLICATION
 from limo_curation.difficulty import DIFFICULTY
@@ -32,6 +32,7 @@ from limo_curation.runner import run_stage
 from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.screening import SCREENING
 from limo_curation.selection import SELECTION
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.source_config import Source
 from limo_curation.stage import Stage, StagePlan, plan_stage
 from limo_curation.store import Artifact, Store

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
-from limo_curation.config import DifficultyConfig, GenerationConfig, RunConfig, SelectionConfig
+from limo_curation.config import DifficultyConfig, GenerationConfig, RunConfig
 from limo_curation.ledger import DropRule, StageResult, apply_rules, dropped_rows
 from limo_curation.problem_config import DecontaminationConfig, IngestionConfig, ScreeningConfig, StageConfig
 from limo_curation.run_record import RunRecord, run_name, save_record
 from limo_curation.runner import run_stage
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.source_config import Source
 from limo_curation.stage import RowStage, StageWriter, TableStage, plan_stage
 from limo_curation.store import Artifact, Store, content_ids

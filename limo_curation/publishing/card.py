@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from limo_curation.config import PublishingConfig
 from limo_curation.digests import frame_digest
 from limo_curation.publishing.folder import DATA_FILE, LEDGER_FILE, PROVENANCE_FILE
+from limo_curation.publishing_config import PublishingConfig
 from limo_curation.run_record import RunRecord, drop_reasons, funnel, shareable_config
 from limo_curation.store import Store
 

@@ -20,8 +20,8 @@ from typing import Final
 import polars as pl
 from pydantic import ValidationError, field_validator
 
-from limo_curation.config import PublishingConfig
 from limo_curation.errors import TableError
+from limo_curation.publishing_config import PublishingConfig
 from limo_curation.store import Record
 from limo_curation.tables import SAMPLES
 

@@ -21,9 +21,9 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
-from limo_curation.config import PublishingConfig
 from limo_curation.errors import ConfigError, CurationError, TableError, TransientError
 from limo_curation.publishing.folder import MANIFEST, PublishedFile, read_dataset_manifest
+from limo_curation.publishing_config import PublishingConfig
 from limo_curation.store import Record
 
 if TYPE_CHECKING:

@@ -7,14 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from limo_curation.config import (
-    DifficultyConfig,
-    GenerationConfig,
-    PublishingConfig,
-    RunConfig,
-    SelectionConfig,
-    VerificationConfig,
-)
+from limo_curation.config import DifficultyConfig, GenerationConfig, RunConfig, VerificationConfig
 from limo_curation.engine_config import EngineConfig, Solver
 from limo_curation.errors import ConfigError
 from limo_curation.judge_config import JudgeConfig, JudgeModel
@@ -30,6 +23,8 @@ from limo_curation.problem_config import (
     ParaphraseJudge,
     ScreeningConfig,
 )
+from limo_curation.publishing_config import PublishingConfig
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.source_config import Source
 from limo_curation.tables import DOMAINS
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from limo_curation.config import RunConfig, SelectionConfig
+from limo_curation.config import RunConfig
 from limo_curation.errors import ConfigError
 from limo_curation.presets import PRESETS_FOLDER, load_config, pilot_of
 from limo_curation.problem_config import ScreeningConfig
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.tables import DOMAINS
 
 PRESETS = sorted(path.stem for path in PRESETS_FOLDER.glob("*.toml"))

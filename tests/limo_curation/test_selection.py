@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from limo_curation.config import SelectionConfig
 from limo_curation.errors import ShortfallError
 from limo_curation.ledger import StageResult
 from limo_curation.selection import SELECTION, select_samples
+from limo_curation.selection_config import SelectionConfig
 from limo_curation.tables import DOMAINS, JUDGED_CHAINS, SAMPLES
 from tests.rows import Outcome, rows_of, run_on
 

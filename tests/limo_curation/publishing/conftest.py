@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from limo_curation.config import PublishingConfig
 from limo_curation.publishing.card import render_card
 from limo_curation.publishing.folder import write_dataset
+from limo_curation.publishing_config import PublishingConfig
 from limo_curation.run_record import drop_reasons
 from tests.loopback_hub import LoopbackHub
 from tests.small_run import SmallRun

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from limo_curation.config import PublishingConfig
 from limo_curation.digests import frame_digest
 from limo_curation.publishing.card import escape_markdown, render_card, size_category
+from limo_curation.publishing_config import PublishingConfig
 from tests.small_run import HOSTILE_SOURCE, SmallRun, make_small_run
 
 CONFIG = PublishingConfig(title='Sums: "easy" # ones\n---\nlicense: evil', license="apache-2.0")

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from limo_curation.config import PublishingConfig
 from limo_curation.errors import TableError
 from limo_curation.publishing.folder import PublishedFile, read_dataset_manifest, write_dataset
+from limo_curation.publishing_config import PublishingConfig
 from limo_curation.run_record import drop_reasons
 from limo_curation.tables import SAMPLES
 from tests.small_run import SmallRun

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from limo_curation.config import PublishingConfig
 from limo_curation.errors import ConfigError, TableError, TransientError
 from limo_curation.publishing.hub import HubCommit, publish_to_hub
+from limo_curation.publishing_config import PublishingConfig
 from tests.loopback_hub import Blob, LoopbackHub, Repo
 from tests.small_run import HOSTILE_QUESTION
 
