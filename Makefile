@@ -19,7 +19,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
-EXTRAS ?= flows,local,dev
+EXTRAS ?= flows,local,sft,dev
 CONSTRAINTS ?= constraints.txt
 
 UV ?= $(shell command -v uv 2>/dev/null)
