@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from limo_curation.problem_config import StageConfig
 
@@ -17,9 +18,23 @@ class PublishingConfig(StageConfig):
     repo_id: str | None = None
     private: bool = True
     tag: str | None = None
+    create_pr: bool = False
+    """Open a pull request instead of moving `main`; the tag is set by a run after it was merged."""
+    token_block: str | None = None
+    """Name of the Prefect Secret block that holds the token; None: `HF_TOKEN`."""
+
+    @field_validator("token_block")
+    @classmethod
+    def _token_block_is_a_name(cls, value: str | None) -> str | None:
+        # a token has capitals and an underscore; the value is not repeated, in case it is one
+        if value is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
+            raise ValueError("the name of a Secret block is lower-case letters, digits and -; never put the token here")
+        return value
 
     @model_validator(mode="after")
-    def _tag_needs_repo(self) -> Self:
-        if self.tag is not None and self.repo_id is None:
+    def _options_of_the_hub_need_a_repo(self) -> Self:
+        if self.repo_id is None and self.tag is not None:
             raise ValueError("tag is set, but repo_id is not: name the repository to tag")
+        if self.repo_id is None and self.create_pr:
+            raise ValueError("create_pr is set, but repo_id is not: name the repository to open it in")
         return self
