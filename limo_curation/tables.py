@@ -155,6 +155,7 @@ CHAINS: Final = RATED.extend(
     id_column="chain_id",
     chain_id=Column(pl.String, "identity: digest of problem, teacher and text, 20 hex digits"),
     teacher=Column(pl.String, "the model or person that wrote the chain"),
+    seed=Column(pl.Int64, "seed of the request that the teacher answered with it; null for recorded chains"),
     chain=Column(pl.String, "the reasoning text that ends in an answer; its thoughts, if marked, in <think> tags"),
     num_tokens=Column(pl.Int64, "tokens the teacher's engine counted; null for recorded chains"),
     num_student_tokens=Column(pl.Int64, "tokens of the chain by the student's tokenizer; null without one"),

@@ -25,7 +25,7 @@ from limo_curation.tables import CHAINS, RATED
 
 logger = logging.getLogger(__name__)
 
-AS_WRITTEN: Final = ("problem_id", "teacher", "chain", "num_tokens", "finish_reason")
+AS_WRITTEN: Final = ("problem_id", "teacher", "seed", "chain", "num_tokens", "finish_reason")
 WRITTEN: Final = {name: CHAINS.schema[name] for name in AS_WRITTEN}
 TAIL_CHARACTERS: Final = 120  # ours: enough to see where a chain breaks off
 
@@ -90,8 +90,8 @@ def ask_teacher(problems: pl.DataFrame, teacher: Solver, *, sampler: Sampler) ->
     completions = list(sampler.sample([request for _, request in requests]))
     logger.info("%s wrote %d chains for %d problems", solver_name(teacher), len(completions), problems.height)
     rows = [
-        (problem_id, solver_name(teacher), done.text, done.num_completion_tokens, done.finish_reason)
-        for (problem_id, _), done in zip(requests, completions, strict=True)
+        (problem_id, solver_name(teacher), asked.seed, done.text, done.num_completion_tokens, done.finish_reason)
+        for (problem_id, asked), done in zip(requests, completions, strict=True)
     ]
     usage = Usage(num_problems=problems.height)
     usage.add_attempts(completions)
@@ -104,10 +104,11 @@ def chains_of_sources(problems: pl.DataFrame, recorded: pl.LazyFrame) -> pl.Data
         "problem_id",
         "teacher",
         "chain",
+        seed=pl.lit(None, pl.Int64),
         num_tokens=pl.lit(None, pl.Int64),
         finish_reason=pl.lit("recorded"),
     )
-    return found.collect(engine="streaming")
+    return found.select(AS_WRITTEN).collect(engine="streaming")
 
 
 # -- what becomes of them ----------------------------------------------------------------------------------------------
@@ -124,9 +125,9 @@ def distinct_chains(written: pl.DataFrame) -> pl.DataFrame:
         chain=pl.Series([one.text for one in reasonings], dtype=pl.String),
         is_complete=pl.Series([one.is_complete for one in reasonings], dtype=pl.Boolean),
     ).with_columns(chain_id=chain_ids())
-    # complete before broken off, then stop, recorded, length
+    # complete before broken off, then stop, recorded, length; the seed settles which of two attempts wrote it
     in_order = in_one_form.sort(
-        "chain_id", "is_complete", "finish_reason", "num_tokens", descending=[False, True, True, False]
+        "chain_id", "is_complete", "finish_reason", "num_tokens", "seed", descending=[False, True, True, False, False]
     )
     return in_order.unique("chain_id", keep="first", maintain_order=True)
 

@@ -161,6 +161,16 @@ def test_of_identical_chains_the_one_that_ended_by_itself_stays() -> None:
     assert chains_of(result) == {("p1", "ada", "same", 4, "stop")}
 
 
+def test_each_chain_carries_the_seed_of_its_request_and_a_recorded_one_none() -> None:
+    sampler = WritingSampler(ada=["one", "two", "one"])  # the first and the third attempt wrote the same
+    told = recorded_chains(("p1", "Ada", "by hand"))
+    config = GenerationConfig(teachers=(ADA,), recorded=(TOLD,))
+    result = generate_chains(PROBLEMS[:1], told, config=config, sampler=sampler)
+    seeds = [request_for(ADA, problem_id="p1", question="What is p1?", attempt=attempt).seed for attempt in range(3)]
+    by_chain = dict(result.kept.select("chain", "seed").iter_rows())
+    assert by_chain == {"one": min(seeds[0], seeds[2]), "two": seeds[1], "by hand": None}
+
+
 def test_chain_has_the_same_identity_wherever_it_comes_from() -> None:
     written = generate_chains(
         PROBLEMS[:1], config=GenerationConfig(teachers=(BOB,)), sampler=WritingSampler(bob=["x", "y"])
