@@ -15,10 +15,9 @@ from pydantic import Field
 
 from limo_curation.errors import JudgeError
 from limo_curation.judge_config import JudgeConfig
-from limo_curation.judging.judge import Reply, judge_name, judge_request, read_reply
+from limo_curation.judging.judge import Reply, cost_of, judge_name, judge_request, read_reply
 from limo_curation.judging.judge_prompt import compare_prompt
 from limo_curation.sampling.protocol import Completion, Sampler
-from limo_curation.sampling.usage import Usage
 
 Place = Literal["first", "second", "tie"]
 
@@ -97,9 +96,7 @@ def ask_preferences(pairs: pl.DataFrame, *, config: JudgeConfig, sampler: Sample
             (
                 *(row["first_id"], row["second_id"], judge_name(judge), attempt),
                 *(preferred_place(one) for one in done),
-                sum(one.num_prompt_tokens for one in done),
-                sum(one.num_completion_tokens for one in done),
-                sum(one.is_truncated for one in done),
+                *cost_of(*done),
             )
         )
     return pl.DataFrame(table, schema=PREFERENCES, orient="row")
@@ -132,21 +129,6 @@ def settle(preferences: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("tie"))
     )
     return votes.select("first_id", "second_id", winner=winner)
-
-
-def usages(preferences: pl.DataFrame, *, config: JudgeConfig) -> dict[str, Usage]:
-    """Return what each judge's comparisons cost: `comparison_1` for the first one; its problems are pairs."""
-    found: dict[str, Usage] = {}
-    for place, judge in enumerate(config.models, 1):
-        own = preferences.filter(pl.col("judge") == judge_name(judge))
-        found[f"comparison_{place}"] = Usage(
-            num_problems=own.select("first_id", "second_id").n_unique(),
-            num_attempts=2 * own.height,
-            num_prompt_tokens=int(own["num_prompt_tokens"].sum()),
-            num_completion_tokens=int(own["num_completion_tokens"].sum()),
-            num_truncated=int(own["num_truncated"].sum()),
-        )
-    return found
 
 
 def order_bias(preferences: pl.DataFrame) -> OrderBias:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, TypeVar, cast, get_args
 
@@ -25,6 +26,7 @@ from limo_curation.errors import JudgeError
 from limo_curation.judge_config import JudgeConfig, JudgeModel
 from limo_curation.judging.judge_prompt import as_data, grade_prompt, template
 from limo_curation.judging_config import AxisWeights
+from limo_curation.progress import Progress
 from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest, request_for, solver_name
 from limo_curation.sampling.usage import Usage
 from limo_curation.store import json_digest
@@ -54,7 +56,7 @@ JUDGEMENTS: Final = pl.Schema(
         "shown_fraction": pl.Float64,  # of the chain's characters
         "num_prompt_tokens": pl.Int64,
         "num_completion_tokens": pl.Int64,
-        "is_truncated": pl.Boolean,
+        "num_truncated": pl.Int64,  # 1: the reply was cut off
     }
 )
 """One row for each chain, judge and seed."""
@@ -114,27 +116,57 @@ def ask_judges(chains: pl.DataFrame, *, config: JudgeConfig, sampler: Sampler) -
     Raises:
         TransientError, BudgetError: from the sampler. What was answered is in the request cache.
     """
-    rows = chains.select("chain_id", pl.col("question", "chain").fill_null("")).unique(
-        "chain_id", keep="first", maintain_order=True
-    )
-    prompts = [
-        (chain_id, grade_prompt(question, chain, max_chain_characters=config.max_chain_characters))
-        for chain_id, question, chain in rows.iter_rows()
-    ]
-    asked = [
-        (judge, chain_id, prompt.shown_fraction, judge_request(judge, prompt.text, Grades, chain_id, attempt))
-        for judge in config.models
-        for chain_id, prompt in prompts
-        for attempt in range(judge.num_seeds)
-    ]
-    completions = list(sampler.sample([request for *_, request in asked]))
-    judged = [
-        (chain_id, judge_name(judge), request.attempt, *graded(done), shown, *cost_of(done))
-        for (judge, chain_id, shown, request), done in zip(asked, completions, strict=True)
-    ]
+    return ask_about_parts([chains.lazy()], config=config, sampler=sampler)
+
+
+def ask_about_parts(
+    parts: Sequence[pl.LazyFrame], *, config: JudgeConfig, sampler: Sampler, progress: Progress | None = None
+) -> pl.DataFrame:
+    """Let every judge grade every chain of some parts, in one stream of requests, so that no part's end is waited for.
+
+    A part is read when the engine comes to it: of all texts, one part and the requests that are taken ahead (the
+    request cache takes some 20,000) are in memory. One judge is asked about all chains before the next one is, since
+    an engine may hold one model at a time.
+
+    Args:
+        parts: as the chains of `ask_judges`; read once for each judge.
+        config: the panel.
+        sampler: the engine that serves its models.
+        progress: is told of each reply.
+
+    Returns, Raises:
+        As `ask_judges`.
+    """
+    asked: deque[tuple[str, JudgeModel, float]] = deque()  # in the order in which completions come back
+
+    def requests() -> Iterator[SampleRequest]:
+        for judge in config.models:
+            for chain_id, question, chain in distinct_chains(parts):
+                prompt = grade_prompt(question, chain, max_chain_characters=config.max_chain_characters)
+                for attempt in range(judge.num_seeds):
+                    asked.append((chain_id, judge, prompt.shown_fraction))
+                    yield judge_request(judge, prompt.text, Grades, chain_id, attempt)
+
+    judged: list[tuple[object, ...]] = []
+    for done in sampler.sample(requests()):
+        chain_id, judge, shown = asked.popleft()
+        judged.append((chain_id, judge_name(judge), done.request.attempt, *graded(done), shown, *cost_of(done)))
+        if progress is not None:
+            progress.advance(1)
     table = pl.DataFrame(judged, schema=JUDGEMENTS, orient="row")
-    logger.info("%d replies about %d chains, %d unparsed", table.height, rows.height, table["level"].null_count())
+    logger.info("%d replies about chains, %d unparsed", table.height, table["level"].null_count())
     return table
+
+
+def distinct_chains(parts: Iterable[pl.LazyFrame]) -> Iterator[tuple[str, str, str]]:
+    """Yield id, question and text of each chain once, part by part."""
+    known: set[str] = set()
+    for part in parts:
+        rows = part.select("chain_id", pl.col("question", "chain").fill_null("")).collect()
+        for chain_id, question, chain in rows.iter_rows():
+            if chain_id not in known:
+                known.add(chain_id)
+                yield chain_id, question, chain
 
 
 def judge_name(judge: JudgeModel) -> str:
@@ -223,9 +255,13 @@ def graded(completion: Completion) -> tuple[int | None, ...]:
     return tuple(cast("list[int | None]", row))
 
 
-def cost_of(completion: Completion) -> tuple[int, int, bool]:
-    """Return prompt tokens, completion tokens, and whether the reply was cut off."""
-    return completion.num_prompt_tokens, completion.num_completion_tokens, completion.is_truncated
+def cost_of(*replies: Completion) -> tuple[int, int, int]:
+    """Return prompt tokens, completion tokens, and how many of the replies were cut off."""
+    return (
+        sum(one.num_prompt_tokens for one in replies),
+        sum(one.num_completion_tokens for one in replies),
+        sum(one.is_truncated for one in replies),
+    )
 
 
 # -- what follows from all grades of a chain ---------------------------------------------------------------------------
@@ -264,16 +300,26 @@ def aggregate(judgements: pl.DataFrame, *, weights: AxisWeights = AxisWeights())
     )
 
 
-def usages(judgements: pl.DataFrame, *, config: JudgeConfig) -> dict[str, Usage]:
-    """Return what each judge's grades cost: `judge_1` for the first one, and so on; its problems are chains."""
+def usages(
+    replies: pl.DataFrame, *, config: JudgeConfig, role: str, about: Sequence[str], replies_in_row: int = 1
+) -> dict[str, Usage]:
+    """Return what each judge's replies cost: under `<role>_1` for the first judge, and so on.
+
+    Args:
+        replies: `judge`, `num_prompt_tokens`, `num_completion_tokens` and `num_truncated`, one row for what was asked.
+        config: the panel.
+        role: what the judges were asked for.
+        about: the columns that name what was asked about; each of these counts as a problem.
+        replies_in_row: how many replies a row stands for.
+    """
     found: dict[str, Usage] = {}
     for place, judge in enumerate(config.models, 1):
-        own = judgements.filter(pl.col("judge") == judge_name(judge))
-        found[f"judge_{place}"] = Usage(
-            num_problems=own["chain_id"].n_unique(),
-            num_attempts=own.height,
+        own = replies.filter(pl.col("judge") == judge_name(judge))
+        found[f"{role}_{place}"] = Usage(
+            num_problems=own.select(about).n_unique(),
+            num_attempts=replies_in_row * own.height,
             num_prompt_tokens=int(own["num_prompt_tokens"].sum()),
             num_completion_tokens=int(own["num_completion_tokens"].sum()),
-            num_truncated=int(own["is_truncated"].sum()),
+            num_truncated=int(own["num_truncated"].sum()),
         )
     return found

@@ -1,7 +1,8 @@
 """The stage with judges: rules and judges grade every chain, and quality follows from both and from people.
 
-    rules and judges, part by part  ->  quality  ->  the two best chains of a problem compared, in both orders
-                                    ->  both halves; a person's decisions come before everything else
+    rules, part by part; judges, all parts in one stream
+      ->  quality  ->  the two best chains of a problem compared, in both orders
+      ->  both halves, part by part; a person's decisions come before everything else
 
 What was asked is left in the store when it is done, and each reply in the request cache before: a stage that was killed
 goes on where it stood. Chains that no judge could grade are kept, counted, and ranked by rules.
@@ -10,8 +11,7 @@ goes on where it stood. Chains that no judge could grade are kept, counted, and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -19,11 +19,17 @@ import polars as pl
 from limo_curation.digests import frame_digest
 from limo_curation.errors import ConfigError
 from limo_curation.judge_config import JudgeConfig
-from limo_curation.judging import comparison
 from limo_curation.judging.calibration import may_decide
-from limo_curation.judging.comparison import ask_preferences, best_pairs, order_bias, put_winners_first, settle
+from limo_curation.judging.comparison import (
+    PREFERENCES,
+    ask_preferences,
+    best_pairs,
+    order_bias,
+    put_winners_first,
+    settle,
+)
 from limo_curation.judging.hand_written import content_of, read_decisions
-from limo_curation.judging.judge import aggregate, ask_judges, usages
+from limo_curation.judging.judge import aggregate, ask_about_parts, usages
 from limo_curation.judging.quality import add_quality, human_drop
 from limo_curation.judging.rules import judge_chains
 from limo_curation.judging_config import JudgingConfig
@@ -53,8 +59,8 @@ def judge_by_panel(
     """Grade every chain by rules and judges, and rank them by both.
 
     Args:
-        chains: a VERIFIED_CHAINS table; read through `out`, in parts of `part_rows` chains whose prompts are in memory
-            together.
+        chains: a VERIFIED_CHAINS table; read through `out`, part by part. Of all chains together only what is said of
+            them is in memory.
         config: weights of the axes, and the panel (`judge`).
         store: where the table is; read through `out`.
         out: the stage's reader and writer.
@@ -81,12 +87,15 @@ def judge_by_panel(
     parts = out.input_parts()
     graded, judgements = grade_all(parts, config=config, judge=judge, out=out, sampler=sampler)
     graded = add_quality(graded, decisions, weight=judge.weight if is_trusted else 0.0)
-    preferences = comparison.PREFERENCES.to_frame()
+    preferences = PREFERENCES.to_frame()
     if judge.compares_best and is_trusted:
         preferences = compare_best(graded, parts, judge=judge, out=out, sampler=sampler)
         graded = put_winners_first(graded, settle(preferences))
     write_parts(parts, graded, out=out)
-    costs = usage_metrics(usages(judgements, config=judge) | comparison.usages(preferences, config=judge))
+    costs = usage_metrics(
+        usages(judgements, config=judge, role="judge", about=["chain_id"])
+        | usages(preferences, config=judge, role="comparison", about=["first_id", "second_id"], replies_in_row=2)
+    )
     return costs | outcome_metrics(graded, judgements, preferences, decisions) | {"is_panel_trusted": float(is_trusted)}
 
 
@@ -110,32 +119,25 @@ def grade_all(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return one row for each chain with what rules and judges say of it, and all judgements."""
 
-    def score(rows: pl.DataFrame) -> pl.DataFrame:
-        return judge_chains(rows, config=config).kept.select("chain_id", "problem_id", *BY_RULES)
+    def score() -> pl.DataFrame:
+        out.progress.start(sum(part.rows for part in parts), step="rules")
+        found: list[pl.DataFrame] = []
+        for part in parts:
+            kept = judge_chains(out.scan_part(part).collect(), config=config).kept
+            found.append(kept.select("chain_id", "problem_id", *BY_RULES))
+            out.progress.advance(part.rows)
+        return pl.concat(found)
 
-    scores = out.checkpoint("scores", partial(over_parts, parts, score, out=out, step="rules"))
-    # one judge after the other, each for the whole table, since an engine may hold one model at a time
-    judgements = pl.concat(
-        out.checkpoint(f"judgements-{place}", partial(over_parts, parts, ask, out=out, step=one.model))
-        for place, one in enumerate(judge.models, 1)
-        for ask in [partial(ask_judges, config=judge.model_copy(update={"models": (one,)}), sampler=sampler)]
-    )
-    scores = scores.unique("chain_id", keep="first", maintain_order=True)
-    judgements = judgements.unique(["chain_id", "judge", "attempt"], keep="first", maintain_order=True)
+    def ask() -> pl.DataFrame:
+        num_replies = sum(part.rows for part in parts) * sum(one.num_seeds for one in judge.models)
+        out.progress.start(num_replies, "replies", step="judges")
+        texts = [out.scan_part(part) for part in parts]
+        return ask_about_parts(texts, config=judge, sampler=sampler, progress=out.progress)
+
+    scores = out.checkpoint("scores", score).unique("chain_id", keep="first", maintain_order=True)
+    judgements = out.checkpoint("judgements", ask)
     opinions = aggregate(judgements, weights=config.weights)
     return scores.join(opinions, on="chain_id", how="left", maintain_order="left"), judgements
-
-
-def over_parts(
-    parts: Sequence[InputPart], compute: Callable[[pl.DataFrame], pl.DataFrame], *, out: StageWriter, step: str
-) -> pl.DataFrame:
-    """Return what a function makes of every part of the input, one after the other."""
-    out.progress.start(sum(part.rows for part in parts), step=step)
-    found: list[pl.DataFrame] = []
-    for part in parts:
-        found.append(compute(out.scan_part(part).collect()))
-        out.progress.advance(part.rows)
-    return pl.concat(found)
 
 
 def compare_best(

@@ -49,8 +49,11 @@ class Judge:
         for request in requests:
             if request is None:
                 continue
-            self.requests.append(request)
-            yield Completion(request, self._answer(request), self.finish_reason, 900, 120)
+            yield self.complete(request)
+
+    def complete(self, request: SampleRequest) -> Completion:
+        self.requests.append(request)
+        return Completion(request, self._answer(request), self.finish_reason, 900, 120)
 
     def _answer(self, request: SampleRequest) -> str:
         chains = [chain for _, chain in PAIR.findall(request.question)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 import pytest
@@ -18,8 +19,8 @@ from limo_curation.judging.comparison import (
     order_bias,
     put_winners_first,
     settle,
-    usages,
 )
+from limo_curation.judging.judge import usages
 from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.sampling.usage import Usage
 from tests.limo_curation.judging.judges import Judge, preference
@@ -98,11 +99,12 @@ def test_pairs_that_could_not_be_read_are_counted_and_ties_prefer_no_place() -> 
 
 
 def test_each_judge_is_counted_for_itself() -> None:
-    found = usages(ask_preferences(PAIR, config=PANEL, sampler=Judge(compare=longer)), config=PANEL)
+    of_pairs = partial(usages, role="comparison", about=["first_id", "second_id"], replies_in_row=2)
+    found = of_pairs(ask_preferences(PAIR, config=PANEL, sampler=Judge(compare=longer)), config=PANEL)
     assert found == {"comparison_1": Usage(1, 2, 1_800, 240, 0), "comparison_2": Usage(1, 4, 3_600, 480, 0)}
     cut_off = Judge(compare=longer, finish_reason="length")
     preferences = ask_preferences(PAIR, config=ALONE, sampler=cut_off)
-    assert usages(preferences, config=ALONE)["comparison_1"].num_truncated == 2
+    assert of_pairs(preferences, config=ALONE)["comparison_1"].num_truncated == 2
     assert settle(preferences)["winner"].item() == "tie"
 
 

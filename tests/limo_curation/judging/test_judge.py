@@ -115,7 +115,7 @@ def test_no_chains_are_no_requests() -> None:
     table = ask_judges(chains(), config=PANEL, sampler=Judge())
     assert (table.height, table.schema) == (0, JUDGEMENTS)
     assert aggregate(table).height == 0
-    assert usages(table, config=PANEL)["judge_2"] == Usage()
+    assert usages(table, config=PANEL, role="judge", about=["chain_id"])["judge_2"] == Usage()
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def table_of(*rows: tuple[int | None, int | None]) -> pl.DataFrame:
         for place, (level, score) in enumerate(rows)
     ]
     frame = pl.DataFrame(cells, schema={name: JUDGEMENTS[name] for name in names}, orient="row")
-    rest = {"num_completion_tokens": pl.lit(7, pl.Int64), "is_truncated": pl.lit(False)}
+    rest = {"num_completion_tokens": pl.lit(7, pl.Int64), "num_truncated": pl.lit(0, pl.Int64)}
     return frame.with_columns(chain_id=pl.lit("c"), **rest).select(list(JUDGEMENTS))
 
 
@@ -307,7 +307,8 @@ def test_hidden_characters_in_a_reason_are_read_and_made_visible() -> None:
 
 def test_each_judge_is_counted_for_itself() -> None:
     judge = Judge(lambda chain, request: "?" if request.model == "one" else grades())
-    found = usages(ask_judges(chains("21.", "It is 21."), config=PANEL, sampler=judge), config=PANEL)
+    table = ask_judges(chains("21.", "It is 21."), config=PANEL, sampler=judge)
+    found = usages(table, config=PANEL, role="judge", about=["chain_id"])
     assert found == {"judge_1": Usage(2, 2, 1_800, 240, 0), "judge_2": Usage(2, 4, 3_600, 480, 0)}
 
 

@@ -26,6 +26,7 @@ from limo_curation.sampling.cache import CachedSampler
 from limo_curation.stage import plan_stage
 from limo_curation.store import Store
 from limo_curation.tables import JUDGED_CHAINS, VERIFIED_CHAINS
+from tests.any_order_engine import AnyOrderEngine
 from tests.limo_curation.judging.judges import Judge, grades, preference
 from tests.rows import Outcome, outcome_of, put_in_store, rows_of
 
@@ -152,6 +153,21 @@ def test_one_judge_is_asked_about_all_chains_before_the_next_one(tmp_path: Path)
     assert [request.model for request in judge.requests] == ["one"] * 5 + ["other"] * 5
     assert column(outcome, "num_judgements")["a"] == 2
     assert outcome.manifest.metrics["judge_2_num_attempts"] == 5
+
+
+def test_the_engine_works_on_several_parts_at_once_and_does_not_run_empty_at_the_end_of_one(tmp_path: Path) -> None:
+    num_chains, of_a_part, num_slots = 40, 2, 12
+    engine = AnyOrderEngine(Judge(by_checking).complete, num_slots=num_slots)
+    cached = CachedSampler(engine, Store(str(tmp_path / "store")))
+    many = pl.concat([chains().with_columns(pl.col("chain_id") + str(copy)) for copy in range(num_chains // 5)])
+    twice = WATCHING.model_copy(update={"models": (JudgeModel(model="one", num_seeds=2, temperature=0.6),)})
+    outcome = run(tmp_path, twice, cached, part_rows=of_a_part, frame=many)
+    assert len(outcome.manifest.parts) == num_chains // of_a_part
+    of_a_part *= 2  # requests: two seeds
+    assert max(engine.num_busy) == num_slots == 3 * of_a_part
+    assert all(busy > of_a_part // 2 for busy in engine.num_busy[:-num_slots])
+    alone = run(tmp_path / "alone", twice, Judge(by_checking), frame=many)
+    assert alone.artifact.digest == outcome.artifact.digest
 
 
 def test_no_chains_are_no_requests(tmp_path: Path) -> None:
