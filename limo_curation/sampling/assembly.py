@@ -41,12 +41,28 @@ def assemble_sampler(
     if not any(samples):
         yield None, None
         return
-    with engine_of(config.engine, log_folder=Path(config.execution.output) / run / "logs") as engine:
+    with metered_sampler(config.engine, store, run=run, output=config.execution.output) as both:
+        yield both
+
+
+@contextmanager
+def metered_sampler(
+    config: EngineConfig, store: Store, *, run: str, output: str
+) -> Generator[tuple[CachedSampler, MeteredSampler]]:
+    """Give the sampler of a run of any kind, and the ledger inside it; servers are gone at the end of the block.
+
+    Args:
+        config: who samples, and the budget.
+        store: where the request cache is, and the account of what the run has spent.
+        run: the run's name, by which all its processes share one budget.
+        output: folder in which the run has one of its own, for the servers' logs.
+    """
+    with engine_of(config, log_folder=Path(output) / run / "logs") as engine:
         metered = MeteredSampler(
             engine,
-            max_total_tokens=config.engine.max_total_tokens,
-            max_gpu_hours=config.engine.max_gpu_hours,
-            num_gpus=(lambda: engine.num_gpus) if isinstance(engine, VllmFleet) else config.engine.num_gpus or 0,
+            max_total_tokens=config.max_total_tokens,
+            max_gpu_hours=config.max_gpu_hours,
+            num_gpus=(lambda: engine.num_gpus) if isinstance(engine, VllmFleet) else config.num_gpus or 0,
             record=SpendingRecord(store, run),
         )
         yield CachedSampler(metered, store), metered
