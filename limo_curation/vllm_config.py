@@ -54,6 +54,10 @@ class VllmConfig(Section):
     """Attempts at one problem share the work on its prompt (vLLM's default)."""
     structured_outputs_backend: Literal["xgrammar", "guidance"] = "xgrammar"
     """What holds a reply to its JSON schema: one of the two that can write JSON without white space."""
+    reasoning_parser: str | None = None
+    """vLLM's name of how the model marks its thoughts, such as `deepseek_r1` or `qwen3`: then only what stands behind
+    them is held to a JSON schema, while without, a judge that thinks has to reply at once. Chains are the same either
+    way, since thoughts that come in a field of their own go back in front. None: vLLM takes no thoughts out."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the server. Requests carry their own."""
     extra_arguments: tuple[str, ...] = ()

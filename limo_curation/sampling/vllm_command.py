@@ -48,6 +48,7 @@ def server_command(config: VllmConfig, *, device: Device, port: int) -> list[str
         "generation-config": "vllm",
         # without the second, a reply under a schema may fill its limit with line breaks, and then it can't be read
         "structured-outputs-config": json.dumps(structured),
+        "reasoning-parser": config.reasoning_parser,
         "kv-cache-memory-bytes": config.kv_cache_memory_bytes,
     }
     flags = ["--enable-prefix-caching" if config.enable_prefix_caching else "--no-enable-prefix-caching"]

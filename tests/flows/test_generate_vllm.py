@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,29 +20,13 @@ from limo_curation.sampling.process_guard import descendants
 from limo_curation.sampling.vllm_fleet import VllmFleet
 from limo_curation.store import Store
 from limo_curation.tables import DROPPED
-from limo_curation.vllm_config import PROJECT_ENGINE, VllmConfig
 from tasks.chunks import plan_recorded, recorded_config
 from tests.processes import command_of
+from tests.tiny_vllm import STRONG, WEAK, skip_without_cpu_build, tiny_vllm
 
-WEAK, STRONG = "limo_curation/demo/models/tiny-weak", "limo_curation/demo/models/tiny-strong"
-
-if not sys.platform.startswith("linux") or not PROJECT_ENGINE.is_file():
-    pytest.skip("vLLM is not installed: make engine", allow_module_level=True)
+skip_without_cpu_build()
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.vllm, pytest.mark.models]
-
-
-def served(model: str) -> VllmConfig:
-    return VllmConfig(
-        model=model,
-        python=str(PROJECT_ENGINE),
-        device="cpu",
-        dtype="float32",
-        max_model_len=512,
-        max_num_seqs=64,
-        kv_cache_memory_bytes=256 * 2**20,
-        start_timeout_seconds=400,
-    )
 
 
 def test_chunks_of_difficulty_are_done_by_vllm_one_model_after_the_other(prefect_server: None, tmp_path: Path) -> None:
@@ -58,7 +41,7 @@ def test_chunks_of_difficulty_are_done_by_vllm_one_model_after_the_other(prefect
     assert stopped.name == "BudgetSpent"
     store = Store(execution.store)
     (run,) = record_names(store)
-    engine = EngineConfig(kind="vllm", vllm=(served(WEAK), served(STRONG)), models_at_once=1, max_concurrency=64)
+    engine = EngineConfig(kind="vllm", vllm=(tiny_vllm(WEAK), tiny_vllm(STRONG)), models_at_once=1, max_concurrency=64)
 
     num_done = generate(run=run, stage="difficulty", store=execution.store, engine=engine)
 

@@ -21,34 +21,22 @@ from limo_curation.sampling.cache import CachedSampler
 from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.vllm_server import VllmServers
 from limo_curation.store import Store
-from limo_curation.vllm_config import PROJECT_ENGINE, VllmConfig
 from tests.limo_curation.judging.judges import Judge, grades
+from tests.tiny_vllm import WEAK, skip_without_cpu_build, tiny_vllm
 
 pytestmark = pytest.mark.vllm
 
-TINY = "limo_curation/demo/models/tiny-weak"
 CONTEXT = 8_192
 JUDGE = JudgeModel(model="tiny", num_seeds=2, temperature=0.7, max_tokens=3_000)
 CONFIG = JudgeConfig(models=(JUDGE,))
-if not (PROJECT_ENGINE.parents[1] / ".cpu-done").exists():
-    pytest.skip("vLLM's CPU build is not installed: make engine ENGINE=cpu", allow_module_level=True)
+skip_without_cpu_build()
 
 
 @pytest.fixture(scope="module")
 def sampler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointSampler]:
     """One replica; its context is stretched beyond the 512 tokens that the model was made for, to hold the rubric."""
-    config = VllmConfig(
-        model=TINY,
-        served_name="tiny",
-        python=str(PROJECT_ENGINE),
-        device="cpu",
-        dtype="float32",
-        max_model_len=CONTEXT,
-        max_num_seqs=32,
-        kv_cache_memory_bytes=256 * 2**20,
-        start_timeout_seconds=400,
-        extra_arguments=("--hf-overrides", json.dumps({"max_position_embeddings": CONTEXT})),
-    )
+    longer = ("--hf-overrides", json.dumps({"max_position_embeddings": CONTEXT}))
+    config = tiny_vllm(WEAK, served_name="tiny", max_model_len=CONTEXT, max_num_seqs=32, extra_arguments=longer)
     with VllmServers(config, log_folder=tmp_path_factory.mktemp("logs")) as servers:
         yield EndpointSampler({"tiny": servers.urls}, max_concurrency=16, timeout_seconds=500)
 

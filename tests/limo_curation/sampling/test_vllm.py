@@ -19,30 +19,19 @@ from limo_curation.sampling import SampleRequest
 from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.process_guard import descendants
 from limo_curation.sampling.vllm_server import VllmServers
-from limo_curation.vllm_config import PROJECT_ENGINE, VllmConfig
+from limo_curation.vllm_config import PROJECT_ENGINE
 from tests.processes import command_of, is_running
+from tests.tiny_vllm import WEAK, skip_without_cpu_build, tiny_vllm
 
 pytestmark = pytest.mark.vllm
 
-WEAK = "limo_curation/demo/models/tiny-weak"
-if not (PROJECT_ENGINE.parents[1] / ".cpu-done").exists():
-    pytest.skip("vLLM's CPU build is not installed: make engine ENGINE=cpu", allow_module_level=True)
+skip_without_cpu_build()
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServers]:
-    """One replica, in the precision of the weights; afterwards no process of it is left."""
-    config = VllmConfig(
-        model=WEAK,
-        served_name="weak",
-        python=str(PROJECT_ENGINE),
-        device="cpu",
-        dtype="float32",
-        max_model_len=512,
-        max_num_seqs=64,
-        kv_cache_memory_bytes=256 * 2**20,
-        start_timeout_seconds=400,
-    )
+    """One replica; afterwards no process of it is left."""
+    config = tiny_vllm(WEAK, served_name="weak")
     others = engine_processes().keys()  # of tests that ran before, such as a Prefect server
     with VllmServers(config, log_folder=tmp_path_factory.mktemp("logs")) as running:
         started = engine_processes()

@@ -54,6 +54,7 @@ def test_every_setting_of_the_run_file_reaches_the_server() -> None:
         max_num_seqs=32,
         enable_prefix_caching=False,
         structured_outputs_backend="guidance",
+        reasoning_parser="qwen3",
         seed=7,
     )
     assert told == {
@@ -69,6 +70,7 @@ def test_every_setting_of_the_run_file_reaches_the_server() -> None:
         "--data-parallel-size": "4",
         "--generation-config": "vllm",
         "--structured-outputs-config": '{"backend": "guidance", "disable_any_whitespace": true}',
+        "--reasoning-parser": "qwen3",
         "--kv-cache-memory-bytes": "123",
         "--gpu-memory-utilization": "0.8",
         "--no-enable-prefix-caching": "",
@@ -77,7 +79,7 @@ def test_every_setting_of_the_run_file_reaches_the_server() -> None:
 
 
 def test_what_is_not_set_is_left_to_vllm() -> None:
-    assert not {"--max-model-len", "--kv-cache-memory-bytes", "--revision"} & set(arguments())
+    assert not {"--max-model-len", "--kv-cache-memory-bytes", "--revision", "--reasoning-parser"} & set(arguments())
 
 
 def test_pinned_revision_holds_for_weights_and_tokenizer_and_stays_in_the_name() -> None:
