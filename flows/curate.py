@@ -39,7 +39,6 @@ from limo_curation.problem_config import (
     NoveltyConfig,
     ScreeningConfig,
 )
-from limo_curation.publishing.hub import token_from_environment
 from limo_curation.publishing_config import PublishingConfig
 from limo_curation.sampling import Sampler
 from limo_curation.sampling.assembly import assemble_sampler
@@ -57,6 +56,7 @@ from tasks.ingestion import ingestion as ingest
 from tasks.judging import judging as judge
 from tasks.novelty import novelty as count_templates
 from tasks.progress import Progress
+from tasks.publishing import check_hub_access
 from tasks.publishing import publishing as publish
 from tasks.report import report
 from tasks.screening import screening as screen
@@ -146,8 +146,8 @@ def curate(
 
 def run_stages(config: RunConfig) -> str | State[Any]:
     """Run every stage of one config, in order, and return the run's name."""
-    if config.publishing.enabled and config.publishing.repo_id is not None:
-        token_from_environment()  # a missing token is better found now than after the GPU hours
+    if not config.is_pilot:
+        check_hub_access(config.publishing)  # what is missing is better found now than after the GPU hours
     store = Store(config.execution.store)
     if config.demo is not None:
         write_sources(config.demo)
@@ -199,7 +199,7 @@ def make_samples(config: RunConfig, run: Progress, sampler: Sampler | None) -> N
         recorded = run.add(recorded_chains(sources=config.generation.recorded, **on))
     chains = run.add(generate(problems, recorded, config=config.generation, **sampled))
     chains = run.add(verify(chains, config=config.verification, **on))
-    chains = run.add(judge(chains, config=config.judging, sampler=sampler, run=run.name, **on))
+    chains = run.add(judge(chains, config=config.judging, **sampled))
     if not config.is_pilot:
         run.add(select(chains, config=config.selection, **on))
 

@@ -1,87 +1,67 @@
-"""A Hub on this machine, of the standard library: enough for the real huggingface_hub client and `load_dataset`.
+"""A Hub on this machine, of the standard library: enough for the real huggingface_hub client, `hf` and `load_dataset`.
 
-It keeps data set repositories in memory, with commits, tags, LFS objects and an access token, and fails on demand:
+It keeps data set repositories in memory, with commits, tags, pull requests, LFS objects and an access token, and fails
+on demand:
 
     with LoopbackHub(token="hf_x") as hub:
-        hub.fail("commit", status=500)       # the next request whose path holds "commit"
+        hub.fail("/commit/", status=500)              # the next request with this in `METHOD path`
+        hub.cut("/commit/", is_after=True)            # it is done, and the client never hears of it
+        held = hub.hold("PUT lfs/")                   # held.wait(), then held.let_go() or held.drop()
         ...
         hub.repos["owner/name"].commits
+
+To try a publication by hand:
+
+    python -m tests.loopback_hub --port 0             # prints what to export, then what it is asked; ends with Ctrl-C
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
-import hashlib
 import json
 import re
+import secrets
+import socket
+import struct
+import sys
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import yaml
+
+from tests.hub_repos import Blob, Commit, Repo
+from tests.hub_troubles import Held, Trouble
 
 
-@dataclass
-class Blob:
-    data: bytes
-    is_lfs: bool
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
 
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
-
-    @property
-    def oid(self) -> str:
-        data = self.data
-        if self.is_lfs:  # git keeps a pointer
-            data = f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(data)}\n".encode()
-        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-    def entry(self, path: str) -> dict[str, Any]:
-        entry: dict[str, Any] = {"type": "file", "path": path, "size": len(self.data), "oid": self.oid}
-        return entry | (
-            {"lfs": {"oid": self.sha256, "size": len(self.data), "pointerSize": 130}} if self.is_lfs else {}
-        )
-
-
-@dataclass
-class Commit:
-    oid: str
-    title: str
-    files: dict[str, Blob]
-
-
-@dataclass
-class Repo:
-    private: bool
-    commits: list[Commit] = field(default_factory=list)
-    tags: dict[str, str] = field(default_factory=dict)
-
-    def commit(self, title: str, files: dict[str, Blob]) -> Commit:
-        content = f"{len(self.commits)}{title}{sorted((path, blob.oid) for path, blob in files.items())}"
-        self.commits.append(Commit(hashlib.sha1(content.encode()).hexdigest(), title, files))
-        return self.commits[-1]
-
-    def at(self, revision: str) -> Commit | None:
-        if revision == "main":
-            return self.commits[-1]
-        oid = self.tags.get(revision, revision)
-        return next((commit for commit in self.commits if commit.oid == oid), None)
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Let a client go that has ended or was cut off; its trouble is the test's own."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class LoopbackHub:
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, *, port: int = 0) -> None:
         self.token = token
         self.repos: dict[str, Repo] = {}
         self.objects: dict[str, bytes] = {}
+        self.max_object_bytes: int | None = None
+        """What the quota of LFS leaves."""
         self.requests: list[str] = []
         self.bytes_sent: Counter[str] = Counter()
         """By path of a file, what was fetched of it."""
         self.before_commit: list[Any] = []
         """Called once each before a commit is looked at: what somebody else does meanwhile."""
-        self._failures: list[tuple[str, int]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (HubHandler,), {"hub": self}))
+        self.committing = threading.Lock()
+        self._troubles: list[Trouble] = []
+        self._held: list[Held] = []
+        self._server = Server(("127.0.0.1", port), type("Handler", (HubHandler,), {"hub": self}))
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> LoopbackHub:
@@ -90,18 +70,32 @@ class LoopbackHub:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for held in self._held:
+            held.drop()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
-    def fail(self, path_part: str, *, status: int, times: int = 1) -> None:
-        self._failures += [(path_part, status)] * times
+    def fail(
+        self, request: str, *, status: int, times: int = 1, skip: int = 0, headers: dict[str, str] | None = None
+    ) -> None:
+        self._troubles += [Trouble(request, status=status, headers=headers or {}, skip=skip) for _ in range(times)]
 
-    def planned_failure(self, path: str) -> int | None:
-        for index, (part, status) in enumerate(self._failures):
-            if part in path:
-                del self._failures[index]
-                return status
+    def cut(self, request: str, *, is_after: bool = False, times: int = 1, skip: int = 0) -> None:
+        self._troubles += [Trouble(request, is_after=is_after, skip=skip) for _ in range(times)]
+
+    def hold(self, request: str, *, is_after: bool = False, skip: int = 0) -> Held:
+        held = Held()
+        self._held.append(held)
+        self._troubles.append(Trouble(request, is_after=is_after, held=held, skip=skip))
+        return held
+
+    def trouble_of(self, request: str) -> Trouble | None:
+        for index, trouble in enumerate(self._troubles):
+            if trouble.request in request:
+                if trouble.skip == 0:
+                    return self._troubles.pop(index)
+                trouble.skip -= 1
         return None
 
 
@@ -118,25 +112,46 @@ class HubHandler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_HEAD = do_GET  # noqa: N815
 
     def answer(self) -> None:
-        path = unquote(urlsplit(self.path).path).strip("/")
-        self.hub.requests.append(f"{self.command} {path}")
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        failure = self.hub.planned_failure(path)
-        if failure is not None:
-            return self.send(failure, {"error": f"planned {failure}"})
+        pieces = [unquote(piece) for piece in urlsplit(self.path).path.strip("/").split("/")]
+        path = "/".join(pieces)
+        self.query = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        request = f"{self.command} {path}"
+        self.hub.requests.append(request)
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        if len(body) < size:
+            raise ConnectionError("the client ended before it had sent everything")
+        self.trouble = self.hub.trouble_of(request)
+        if self.trouble is not None and not self.trouble.is_after and self.is_over(self.trouble):
+            return None
         if path.startswith("lfs/"):  # a signed address, as on the Hub: no token
             if self.command == "PUT":
-                self.hub.objects[path.split("/")[1]] = body
+                self.hub.objects[pieces[1]] = body
             return self.send(200, {})
         if self.headers.get("Authorization") != f"Bearer {self.hub.token}":
             return self.send(401, {"error": "Invalid credentials"})
         if path == "api/whoami-v2":
-            return self.send(200, {"name": "owner", "type": "user", "orgs": []})
+            role = {"accessToken": {"displayName": "tests", "role": "write"}}
+            return self.send(200, {"name": "owner", "type": "user", "orgs": [], "auth": role})
         if path == "api/repos/create":
             return self.create_repo(json.loads(body))
         if path == "api/validate-yaml":
-            return self.send(200, {"errors": [], "warnings": []})
-        return self.answer_about_repo(path, body)
+            return self.validate_card(json.loads(body)["content"])
+        return self.answer_about_repo(pieces, body)
+
+    def is_over(self, trouble: Trouble) -> bool:
+        """Suffer a trouble: whether there is nothing left to answer."""
+        self.trouble = None
+        if trouble.held is not None:
+            trouble.held.hold()
+        if trouble.cuts:
+            # without a last word to the client: it sees a reset
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            return True
+        if trouble.status is not None:
+            self.send(trouble.status, {"error": f"planned {trouble.status}"}, trouble.headers)
+        return trouble.status is not None
 
     def create_repo(self, wanted: dict[str, Any]) -> None:
         repo_id = f"{wanted.get('organization') or 'owner'}/{wanted['name']}"
@@ -147,35 +162,38 @@ class HubHandler(BaseHTTPRequestHandler):
         self.hub.repos[repo_id].commit("initial commit", {".gitattributes": Blob(b"*.parquet filter=lfs\n", False)})
         return self.send(200, {"url": url, "id": "0"})
 
-    def answer_about_repo(self, path: str, body: bytes) -> None:
+    def validate_card(self, card: str) -> None:
+        head = card.split("---", 2)[1] if card.startswith("---") else ""
+        try:
+            yaml.safe_load(head)
+        except yaml.YAMLError as error:
+            return self.send(400, {"errors": [{"message": f"no YAML: {type(error).__name__}"}], "warnings": []})
+        return self.send(200, {"errors": [], "warnings": []})
+
+    def answer_about_repo(self, pieces: list[str], body: bytes) -> None:
         # api/datasets/OWNER/NAME[/VERB[/REVISION[/PATH]]]   datasets/OWNER/NAME[.git/info/...]/resolve/REVISION/PATH
-        owner, name, *rest = path.removeprefix("api/").removeprefix("datasets/").split("/")
-        repo = self.hub.repos.get(f"{owner}/{name.removesuffix('.git')}")
+        owner, name, *rest = pieces[2:] if pieces[0] == "api" else pieces[1:]
+        repo_id = f"{owner}/{name.removesuffix('.git')}"
+        repo = self.hub.repos.get(repo_id)
         if repo is None:
             return self.send(404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
         if name.endswith(".git"):
             return self.lfs_batch(json.loads(body))
-        verb, revision, inner = (
-            rest[0] if rest else "revision",
-            rest[1] if len(rest) > 1 else "main",
-            "/".join(rest[2:]),
-        )
-        if revision == "refs" and inner.startswith("convert"):
-            return self.send(404, {"error": "Revision not found"}, {"X-Error-Code": "RevisionNotFound"})
+        verb, revision, inner = (rest[0] if rest else "revision", rest[1] if len(rest) > 1 else "main", rest[2:])
+        if verb == "discussions":
+            return self.discussions(repo, repo_id, rest[1:])
         commit = repo.at(revision)
         if commit is None:
             return self.send(404, {"error": "Revision not found"}, {"X-Error-Code": "RevisionNotFound"})
         wanted: dict[str, Any] = json.loads(body) if body and verb != "commit" and body[:1] == b"{" else {}
         if verb == "revision":
             siblings = [{"rfilename": file} for file in commit.files]
-            return self.send(
-                200, {"id": f"{owner}/{name}", "sha": commit.oid, "siblings": siblings, "private": repo.private}
-            )
+            return self.send(200, {"id": repo_id, "sha": commit.oid, "siblings": siblings, "private": repo.private})
         if verb == "tree":
-            return self.tree(commit, inner, is_recursive="recursive=true" in self.path.lower())
+            return self.tree(commit, "/".join(inner), is_recursive=self.query.get("recursive", "").lower() == "true")
         if verb == "paths-info":
-            paths = wanted.get("paths", [])
-            return self.send(200, [entry for entry in all_entries(commit) if entry["path"] in paths])
+            paths = wanted.get("paths") or parse_qs(body.decode()).get("paths", [])
+            return self.send(200, [entry for entry in commit.entries() if entry["path"] in paths])
         if verb == "refs":
             tags = [{"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": oid} for tag, oid in repo.tags.items()]
             main = {"name": "main", "ref": "refs/heads/main", "targetCommit": repo.commits[-1].oid}
@@ -186,27 +204,35 @@ class HubHandler(BaseHTTPRequestHandler):
             repo.tags[wanted["tag"]] = commit.oid
             return self.send(200, {})
         if verb == "preupload":
-            return self.preupload(commit, wanted)
+            return self.preupload(repo, commit, wanted)
         if verb == "commit":
-            return self.commit(repo, f"{owner}/{name}", body)
+            return self.commit(repo, repo_id, body)
         if verb == "resolve":
-            return self.resolve(commit, inner)
-        return self.send(404, {"error": f"no route {path}"})
+            return self.resolve(commit, "/".join(inner))
+        return self.send(404, {"error": f"no route {'/'.join(pieces)}"})
+
+    def discussions(self, repo: Repo, repo_id: str, rest: list[str]) -> None:
+        if rest:  # N/merge
+            repo.merge(int(rest[0]))
+            return self.send(200, {})
+        status = self.query.get("status", "all")
+        found = [one.as_json(repo_id) for one in repo.pull_requests[::-1] if status in ("all", one.status)]
+        return self.send(200, {"count": len(found), "start": 0, "discussions": found})
 
     def tree(self, commit: Commit, folder: str, *, is_recursive: bool) -> None:
         prefix = f"{folder}/" if folder else ""
-        entries = [entry for entry in all_entries(commit) if entry["path"].startswith(prefix)]
+        entries = [entry for entry in commit.entries() if entry["path"].startswith(prefix)]
         if folder and not entries:
             return self.send(404, {"error": f"{folder} does not exist"}, {"X-Error-Code": "EntryNotFound"})
         direct = [entry for entry in entries if is_recursive or "/" not in entry["path"].removeprefix(prefix)]
         return self.send(200, direct)
 
-    def preupload(self, commit: Commit, wanted: dict[str, Any]) -> None:
+    def preupload(self, repo: Repo, commit: Commit, wanted: dict[str, Any]) -> None:
         files = [
             {
                 "path": file["path"],
                 "uploadMode": "lfs" if file["path"].endswith(".parquet") else "regular",
-                "shouldIgnore": False,
+                "shouldIgnore": repo.hides(file["path"], wanted.get("gitIgnore")),
                 "oid": commit.files[file["path"]].oid if file["path"] in commit.files else None,
             }
             for file in wanted["files"]
@@ -218,25 +244,43 @@ class HubHandler(BaseHTTPRequestHandler):
         for item in wanted["objects"]:
             href = f"{self.hub.endpoint}/lfs/{item['oid']}"
             actions = {"upload": {"href": href}, "verify": {"href": f"{href}/verify"}}
-            objects.append(item if item["oid"] in self.hub.objects else item | {"actions": actions})
+            if item["size"] > (self.hub.max_object_bytes or item["size"]):
+                objects.append(item | {"error": {"code": 413, "message": "over the quota"}})
+            else:
+                objects.append(item if item["oid"] in self.hub.objects else item | {"actions": actions})
         return self.send(200, {"transfer": "basic", "objects": objects})
 
     def commit(self, repo: Repo, repo_id: str, body: bytes) -> None:
         while self.hub.before_commit:
             self.hub.before_commit.pop()(repo)
-        lines = [json.loads(line) for line in body.splitlines()]
-        header, files = lines[0]["value"], dict(repo.commits[-1].files)
-        if header.get("parentCommit") not in (None, repo.commits[-1].oid):
+        page = f"{self.hub.endpoint}/datasets/{repo_id}"
+        with self.hub.committing:
+            answer = self.make_commit(repo, body, page)
+        if answer is None:
             return self.send(412, {"error": "The branch has moved"})
+        return self.send(200, answer)
+
+    def make_commit(self, repo: Repo, body: bytes, page: str) -> dict[str, Any] | None:
+        lines = [json.loads(line) for line in body.splitlines()]
+        header, base = lines[0]["value"], repo.commits[-1]
+        if header.get("parentCommit") not in (None, base.oid):
+            return None
+        files = dict(base.files)
         for line in lines[1:]:
             value = line["value"]
             if line["key"] == "file":
                 files[value["path"]] = Blob(base64.b64decode(value["content"]), False)
-            else:
+            elif line["key"] == "lfsFile":
                 files[value["path"]] = Blob(self.hub.objects[value["oid"]], True)
-        made = repo.commit(header["summary"], files)
-        url = f"{self.hub.endpoint}/datasets/{repo_id}/commit/{made.oid}"
-        return self.send(200, {"commitUrl": url, "commitOid": made.oid, "success": True})
+            else:
+                del files[value["path"]]
+        answer: dict[str, Any] = {"success": True}
+        if "create_pr" in self.query:
+            proposed = repo.propose(header["summary"], files, base=base)
+            made, answer["pullRequestUrl"] = proposed.commit, f"{page}/discussions/{proposed.num}"
+        else:
+            made = repo.commit(header["summary"], files)
+        return answer | {"commitUrl": f"{page}/commit/{made.oid}", "commitOid": made.oid}
 
     def resolve(self, commit: Commit, path: str) -> None:
         blob = commit.files.get(path)
@@ -247,13 +291,15 @@ class HubHandler(BaseHTTPRequestHandler):
         if blob.is_lfs:
             headers |= {"X-Linked-Etag": etag, "X-Linked-Size": str(len(blob.data))}
         status, data = 200, blob.data
-        if wanted := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range") or ""):
-            status, data = 206, data[int(wanted[1]) : int(wanted[2]) + 1]
+        if wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or ""):
+            status, data = 206, data[int(wanted[1]) : int(wanted[2] or len(data)) + 1]
         if self.command != "HEAD":
             self.hub.bytes_sent[path] += len(data)
         return self.send(status, data, headers)
 
     def send(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
+        if self.trouble is not None and self.is_over(self.trouble):
+            return
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
         self.send_response(status)
@@ -264,7 +310,24 @@ class HubHandler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
 
-def all_entries(commit: Commit) -> list[dict[str, Any]]:
-    folders = {path.rsplit("/", 1)[0] for path in commit.files if "/" in path}
-    entries = [{"type": "directory", "path": folder, "oid": "0" * 40, "size": 0} for folder in sorted(folders)]
-    return entries + [blob.entry(path) for path, blob in sorted(commit.files.items())]
+def serve(port: int) -> None:
+    """Serve until Ctrl-C, and print each request."""
+    token = f"hf_{secrets.token_hex(16)}"
+    with LoopbackHub(token, port=port) as hub:
+        print(f"export HF_ENDPOINT={hub.endpoint} HF_HUB_DISABLE_XET=1 HF_TOKEN={token}", flush=True)
+        num_shown = 0
+        try:
+            while True:
+                threading.Event().wait(0.2)
+                new = hub.requests[num_shown:]
+                num_shown += len(new)
+                print(*new, sep="\n", end="\n" if new else "", flush=True)
+        except KeyboardInterrupt:
+            for name, repo in hub.repos.items():
+                print(f"{name}: {len(repo.commits)} commits, tags {repo.tags}, {len(repo.pull_requests)} pull requests")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0, help="0: any that is free")
+    serve(parser.parse_args().port)

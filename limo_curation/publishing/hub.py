@@ -1,41 +1,39 @@
 """Push a released folder to the Hub: one commit with everything, checked afterwards, the tag last.
 
-Whatever fails in between, `main` moves once or not at all, and running it again ends in the same state. The token
-comes from the environment only; it stands in request headers, which errors of the client carry, so none of its errors
-leaves this module.
+Whatever fails in between, `main` moves once or not at all, and running it again ends in the same state: what is there
+is compared with what should be there, by checksums, before anything is sent. A tag is never moved; one that holds
+exactly these files ends the work. With `create_pr` the commit is a pull request, and the tag is set by a run after it
+was merged.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import json
-import os
-from collections.abc import Callable
+import logging
+import tempfile
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import httpx2  # the client's own HTTP library, a dependency of huggingface_hub
-from huggingface_hub import CommitOperationAdd, HfApi
-from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.hf_api import RepoFile
+from pydantic import SecretStr, ValidationError
 
-from limo_curation.errors import ConfigError, CurationError, TableError, TransientError
-from limo_curation.publishing.folder import MANIFEST, PublishedFile, read_dataset_manifest
+from limo_curation.errors import ConfigError, TableError, TransientError
+from limo_curation.publishing.folder import MANIFEST, FolderManifest, PublishedFile, read_dataset_manifest
+from limo_curation.publishing.hub_access import ask_hub, hub_client, token_from_environment
 from limo_curation.publishing_config import PublishingConfig
 from limo_curation.store import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEFAULT_ENDPOINT: Final = "https://huggingface.co"
-TOKEN_VARIABLE: Final = "HF_TOKEN"  # noqa: S105  the variable's name, not a token
-ENDPOINT_VARIABLE: Final = "HF_ENDPOINT"
-STATUS_STALE_PARENT: Final = 412
-STATUSES_WORTH_RETRYING: Final = (408, 409, 425, 429, STATUS_STALE_PARENT)
+logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
+NO_GITIGNORE: Final = "# what is published is named file by file\n"
+"""Takes the place of a .gitignore in the repository, which would make the client leave files out without a word."""
+MAX_PULL_REQUESTS: Final = 100  # ours: open ones that are compared, the newest first
+MAX_MANIFEST_BYTES: Final = 16 << 20  # ours: some 100,000 files
 
 
 class HubCommit(Record):
@@ -47,22 +45,37 @@ class HubCommit(Record):
     is_new: bool
     """False where the repository held exactly these files already."""
     tag: str | None
+    """None also where the tag waits for a pull request to be merged."""
+    pull_request: str | None = None
+    """Address of the open pull request that holds the set; None: `main` or the tag holds it."""
 
 
-def publish_to_hub(folder: Path, *, config: PublishingConfig, endpoint: str | None = None) -> HubCommit:
+class Main(NamedTuple):
+    """Where the branch `main` of a repository stands."""
+
+    commit: str
+    files: Mapping[str, RepoFile]
+
+
+def publish_to_hub(
+    folder: Path, *, config: PublishingConfig, token: SecretStr | None = None, endpoint: str | None = None
+) -> HubCommit:
     """Publish a folder that `write_dataset` made.
+
+    Files that an earlier publication put there and this one lacks are deleted in the same commit; files of others stay.
 
     Args:
         folder: the released set; it must be complete and unchanged.
-        config: names the repository, whether it is private, and the tag.
+        config: names the repository, whether it is private, the tag, and whether a pull request is opened.
+        token: with the right to write; None: `HF_TOKEN`.
         endpoint: the Hub; None: `HF_ENDPOINT`, or huggingface.co.
 
     Returns:
         The commit that holds the set, new or found.
 
     Raises:
-        ConfigError: no repository or token, an unsafe endpoint, no right to write, a public repository where a private
-            one was asked for, or a tag that names another commit.
+        ConfigError: no repository or token, an unsafe endpoint, no right to write or no room, a repository that is
+            public where a private one was asked for or the reverse, or a tag that names another content.
         TableError: the folder is incomplete, or what the Hub holds differs from it after the upload.
         TransientError: the Hub or the network failed, or `main` moved meanwhile; run it again.
     """
@@ -73,9 +86,10 @@ def publish_to_hub(folder: Path, *, config: PublishingConfig, endpoint: str | No
     own_record = PublishedFile(
         path=MANIFEST, size=len(manifest_bytes), sha256=hashlib.sha256(manifest_bytes).hexdigest()
     )
-    api = HfApi(endpoint=checked_endpoint(endpoint), token=token_from_environment(), library_name="limo-curation")
+    token = token or token_from_environment()
+    api = hub_client(endpoint, token)
     repo_id, files = config.repo_id, (*manifest.files, own_record)
-    return without_client_errors(lambda: publish_files(api, repo_id, folder, files, config=config), repo_id=repo_id)
+    return ask_hub(lambda: publish_files(api, repo_id, folder, files, config=config), repo_id=repo_id, token=token)
 
 
 def publish_files(
@@ -83,36 +97,90 @@ def publish_files(
 ) -> HubCommit:
     """Do the requests of a publication; errors of the client pass through."""
     repo_id = api.create_repo(repo_id, repo_type="dataset", private=config.private, exist_ok=True).repo_id
-    info = api.repo_info(repo_id, repo_type="dataset", revision="main")
-    if config.private and not info.private:
-        raise ConfigError(f"publishing.private is true, but {repo_id} exists and is public; nothing was uploaded")
-    head = info.sha
-    tagged = None if config.tag is None else tag_target(api, repo_id, config.tag)
-    remote = remote_files(api, repo_id, revision=head)
-    changed = [file for file in files if not is_same(folder / file.path, file, remote.get(file.path))]
-    if tagged is not None and (changed or tagged != head):
-        raise ConfigError(
-            f"publishing.tag: {config.tag!r} of {repo_id} already names commit {tagged}, which is not what would be "
-            "published; tags are never moved, choose another one"
-        )
-    revision = head
-    if changed:
-        additions = [CommitOperationAdd(file.path, folder / file.path) for file in changed]
-        api.preupload_lfs_files(repo_id, additions, repo_type="dataset")
-        message = f"Publish {len(changed)} of {len(files)} files"
-        revision = api.create_commit(
-            repo_id, additions, commit_message=message, repo_type="dataset", parent_commit=head
-        ).oid
-        check_upload(folder, files, remote_files(api, repo_id, revision=revision), repo_id=repo_id)
-    if config.tag is not None and tagged is None:
-        api.create_tag(repo_id, tag=config.tag, revision=revision, repo_type="dataset")
-    return HubCommit(
-        repo_id=repo_id,
-        revision=str(revision),
-        url=f"{api.endpoint}/datasets/{repo_id}/tree/{config.tag or revision}",
-        is_new=bool(changed),
-        tag=config.tag,
+    main, tag = main_of(api, repo_id, private=config.private), config.tag
+    page = f"{api.endpoint}/datasets/{repo_id}/tree"
+    tagged = None if tag is None else tag_target(api, repo_id, tag)
+    if tagged is not None:
+        if differing(folder, files, remote_files(api, repo_id, revision=tagged)):
+            raise ConfigError(
+                f"publishing.tag: {tag!r} of {repo_id} already names commit {tagged}, which is not what would be "
+                "published; tags are never moved, choose another one"
+            )
+        return HubCommit(repo_id=repo_id, revision=tagged, url=f"{page}/{tag}", is_new=False, tag=tag)
+    is_changed = bool(differing(folder, files, main.files))
+    if is_changed and config.create_pr:
+        return propose_files(api, repo_id, folder, files, main=main)
+    revision = commit_files(api, repo_id, folder, files, main=main).oid if is_changed else main.commit
+    if tag is not None:
+        api.create_tag(repo_id, tag=tag, revision=revision, repo_type="dataset")
+    return HubCommit(repo_id=repo_id, revision=revision, url=f"{page}/{tag or revision}", is_new=is_changed, tag=tag)
+
+
+def propose_files(api: HfApi, repo_id: str, folder: Path, files: tuple[PublishedFile, ...], *, main: Main) -> HubCommit:
+    """Return the open pull request that holds the set, which is opened where there is none."""
+    opened = api.get_repo_discussions(
+        repo_id, repo_type="dataset", discussion_type="pull_request", discussion_status="open"
     )
+    for found in islice(opened, MAX_PULL_REQUESTS):
+        revision = f"refs/pr/{found.num}"
+        if not differing(folder, files, remote_files(api, repo_id, revision=revision)):
+            return HubCommit(
+                repo_id=repo_id, revision=revision, url=found.url, is_new=False, tag=None, pull_request=found.url
+            )
+    made = commit_files(api, repo_id, folder, files, main=main, create_pr=True)
+    revision, url = str(made.pr_revision), str(made.pr_url)
+    return HubCommit(repo_id=repo_id, revision=revision, url=url, is_new=True, tag=None, pull_request=url)
+
+
+def commit_files(
+    api: HfApi, repo_id: str, folder: Path, files: tuple[PublishedFile, ...], *, main: Main, create_pr: bool = False
+) -> CommitInfo:
+    """Make one commit on top of `main` that leaves exactly these files of ours, and check what came of it."""
+    changed = differing(folder, files, main.files)
+    additions = [CommitOperationAdd(file.path, folder / file.path) for file in changed]
+    deletions = [CommitOperationDelete(path) for path in stale_paths(api, repo_id, files, main=main)]
+    api.preupload_lfs_files(
+        repo_id, additions, repo_type="dataset", create_pr=create_pr, gitignore_content=NO_GITIGNORE
+    )
+    made = api.create_commit(
+        repo_id,
+        [*additions, *deletions],
+        commit_message=f"Publish {len(changed)} of {len(files)} files"
+        + (f", delete {len(deletions)}" if deletions else ""),
+        commit_description=f"SHA-256 of {MANIFEST}: {files[-1].sha256}",
+        repo_type="dataset",
+        parent_commit=main.commit,
+        create_pr=create_pr,
+    )
+    broken = differing(folder, files, remote_files(api, repo_id, revision=made.oid))
+    if broken:
+        raise TableError(
+            f"{repo_id}: {len(broken)} of {len(files)} files differ after the upload, such as {broken[0].path}; look "
+            f"at commit {made.oid}, then publish again"
+        )
+    return made
+
+
+# -- what the repository holds -----------------------------------------------------------------------------------------
+
+
+def main_of(api: HfApi, repo_id: str, *, private: bool) -> Main:
+    """Return the commit that `main` points to, and its files.
+
+    Raises:
+        ConfigError: the repository is public and should be private, or the reverse.
+        TransientError: the Hub names no commit, without which another's could be overwritten.
+    """
+    info = api.repo_info(repo_id, repo_type="dataset", revision="main")
+    if bool(info.private) != private:
+        found = "private" if info.private else "public"
+        raise ConfigError(
+            f"publishing.private is {str(private).lower()}, but {repo_id} exists and is {found}; nothing was uploaded, "
+            "change the one or the other"
+        )
+    if info.sha is None:
+        raise TransientError(f"{repo_id}: the Hub names no commit of main; run it again")
+    return Main(info.sha, remote_files(api, repo_id, revision=info.sha))
 
 
 def tag_target(api: HfApi, repo_id: str, tag: str) -> str | None:
@@ -121,105 +189,51 @@ def tag_target(api: HfApi, repo_id: str, tag: str) -> str | None:
     return next((found.target_commit for found in refs.tags if found.name == tag), None)
 
 
-def remote_files(api: HfApi, repo_id: str, *, revision: str | None) -> Mapping[str, RepoFile]:
+def remote_files(api: HfApi, repo_id: str, *, revision: str) -> Mapping[str, RepoFile]:
     """Return what a revision of the repository holds, by path."""
     tree = api.list_repo_tree(repo_id, repo_type="dataset", revision=revision, recursive=True)
     return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
 
 
+def differing(folder: Path, files: tuple[PublishedFile, ...], remote: Mapping[str, RepoFile]) -> list[PublishedFile]:
+    """Return the files that the repository lacks or holds with other bytes."""
+    return [file for file in files if not is_same(folder / file.path, file, remote.get(file.path))]
+
+
 def is_same(local: Path, file: PublishedFile, remote: RepoFile | None) -> bool:
     """Return whether the repository holds a file with these bytes, by its LFS or its git checksum."""
-    if remote is None:
+    if remote is None or remote.size != file.size:
         return False
     if remote.lfs is not None:
         return remote.lfs.sha256 == file.sha256
-    data = local.read_bytes()
-    git_oid = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-    return remote.blob_id == git_oid
+    with local.open("rb") as opened:
+        git_oid = hashlib.file_digest(opened, lambda: hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False))
+    return remote.blob_id == git_oid.hexdigest()
 
 
-def check_upload(
-    folder: Path, files: tuple[PublishedFile, ...], remote: Mapping[str, RepoFile], *, repo_id: str
-) -> None:
-    """Compare what the Hub holds with the folder.
-
-    Raises:
-        TableError: a file is absent or has another checksum.
-    """
-    broken = [file.path for file in files if not is_same(folder / file.path, file, remote.get(file.path))]
-    if broken:
-        raise TableError(
-            f"{repo_id}: {len(broken)} of {len(files)} files differ after the upload, such as {broken[0]}; "
-            "look at the repository (a .gitignore there hides files), then publish again"
-        )
+def stale_paths(api: HfApi, repo_id: str, files: tuple[PublishedFile, ...], *, main: Main) -> list[str]:
+    """Return the files that the repository's own manifest names as ours and that are published no more."""
+    if MANIFEST not in main.files:
+        return []
+    current = {file.path for file in files}
+    return sorted(
+        file.path
+        for file in earlier_files(api, repo_id, main=main)
+        if file.path not in current and file.path in main.files
+    )
 
 
-def checked_endpoint(endpoint: str | None) -> str:
-    """Return the Hub's address, if the token may be sent there.
-
-    Raises:
-        ConfigError: neither https nor this machine.
-    """
-    url = (endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname and parts.username is None:
-        return url
-    if parts.scheme == "http" and is_loopback(parts.hostname or "") and parts.username is None:
-        return url
-    raise ConfigError(f"{ENDPOINT_VARIABLE}: the token would leave this machine unencrypted; use an https:// address")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name means this machine."""
+def earlier_files(api: HfApi, repo_id: str, *, main: Main) -> tuple[PublishedFile, ...]:
+    """Return the files that the manifest in the repository names; none where it is not one of ours."""
+    text = b""
+    if main.files[MANIFEST].size <= MAX_MANIFEST_BYTES:
+        with tempfile.TemporaryDirectory() as folder:
+            path = api.hf_hub_download(  # pyright: ignore[reportUnknownMemberType]
+                repo_id, MANIFEST, repo_type="dataset", revision=main.commit, local_dir=folder
+            )
+            text = Path(path).read_bytes()
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def token_from_environment() -> str:
-    """Return the token.
-
-    Raises:
-        ConfigError: the variable is not set.
-    """
-    token = os.environ.get(TOKEN_VARIABLE, "").strip()
-    if not token:
-        raise ConfigError(f"{TOKEN_VARIABLE} is not set; publishing needs a token with the right to write")
-    return token
-
-
-def without_client_errors(work: Callable[[], Result], *, repo_id: str) -> Result:
-    """Do some requests; an error of the client becomes one of ours, which carries neither request nor headers."""
-    try:
-        return work()
-    except HfHubHTTPError as error:
-        failure = from_status(error, repo_id)
-    except OfflineModeIsEnabled:
-        failure = ConfigError("HF_HUB_OFFLINE is set; unset it to publish")
-    except RuntimeError as error:  # the client's name for an upload that failed
-        cause = error.__cause__ or error
-        failure = from_status(cause, repo_id) if isinstance(cause, HfHubHTTPError) else unreached(repo_id, cause)
-    except (httpx2.TransportError, ConnectionError, TimeoutError, json.JSONDecodeError) as error:
-        failure = unreached(repo_id, error)
-    except ValueError as error:  # the client's checks: the repository's name, the card's head
-        failure = ConfigError(f"{repo_id}: {error}")
-    # raised out here, so that the client's error isn't its context either
-    raise failure
-
-
-def unreached(repo_id: str, error: BaseException) -> TransientError:
-    """Return our error for a Hub that gave no usable answer."""
-    return TransientError(f"{repo_id}: no usable answer from the Hub ({type(error).__name__}); run it again")
-
-
-def from_status(error: HfHubHTTPError, repo_id: str) -> CurationError:
-    """Return our error for an answer of the Hub, without the answer itself."""
-    status = error.response.status_code
-    if status == STATUS_STALE_PARENT:
-        return TransientError(f"{repo_id}: main moved while we published (412); nothing was committed, run it again")
-    if status >= 500 or status in STATUSES_WORTH_RETRYING:
-        return TransientError(f"{repo_id}: the Hub answered {status}; main did not move half-way, run it again")
-    if status in (401, 403) or isinstance(error, RepositoryNotFoundError):
-        return ConfigError(f"{repo_id}: the Hub answered {status}; {TOKEN_VARIABLE} has no right to write there")
-    return ConfigError(f"{repo_id}: the Hub answered {status}: {error.server_message or 'no reason given'}")
+        return FolderManifest.model_validate_json(text).files
+    except ValidationError:
+        logger.warning("%s: its %s is none of ours and is replaced; no file is deleted", repo_id, MANIFEST)
+        return ()

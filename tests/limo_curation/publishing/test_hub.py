@@ -187,7 +187,7 @@ def test_missing_or_refused_token_is_the_configs_fault(
     published: Path, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    with pytest.raises(ConfigError, match="HF_TOKEN has no right"):
+    with pytest.raises(ConfigError, match="the token has no right"):
         publish(published, hub)
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(ConfigError, match="HF_TOKEN is not set"):
