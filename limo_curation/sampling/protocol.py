@@ -145,9 +145,14 @@ def model_folder(model: str) -> Path | None:
 
 
 def solver_name(solver: Solver) -> str:
-    """Return a solver's name; of a local folder its last part, since the folders before it differ between machines."""
-    folder = model_folder(solver.model)
-    return solver.model if folder is None else folder.name
+    """Return a solver's name: that of its model."""
+    return model_name(solver.model)
+
+
+def model_name(model: str) -> str:
+    """Return a model's name; of a local folder its last part, since the folders before it differ between machines."""
+    folder = model_folder(model)
+    return model if folder is None else folder.name
 
 
 def request_for(
