@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from limo_curation.problem_config import Domain, StageConfig
-from limo_curation.source_config import Count
+from limo_curation.source_config import Count, Fraction
 
 
 class SelectionConfig(StageConfig):
@@ -20,6 +20,11 @@ class SelectionConfig(StageConfig):
     """A domain that runs dry: refuse, or fill from the best of the other domains with the shortfall on record."""
     max_per_template: Count | None = None
     max_per_source: Count | None = None
+    max_total_tokens: Count | None = None
+    """Tokens of all samples together: the student's, else those that the teacher's engine counted. A chain whose tokens
+    nobody has counted is not selected then. None: no budget (LIMO names none)."""
+    diversity: Fraction = 0.0
+    """How much being unlike the other samples of its domain counts beside quality (ours; LIMO: quality alone, 0)."""
 
     @model_validator(mode="after")
     def _quotas_fit(self) -> Self:

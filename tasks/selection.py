@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from prefect import task
+from prefect.artifacts import create_markdown_artifact
 
 from limo_curation.config import ExecutionConfig
+from limo_curation.errors import ShortfallError
 from limo_curation.selection import SELECTION
 from limo_curation.selection_config import SelectionConfig
 from limo_curation.stage import StagePlan, plan_stage
@@ -14,8 +16,16 @@ from tasks.reuse import STAGE_TASK, find_or_run, in_this_process
 
 @task(name="selection", **STAGE_TASK)
 def select(plan: StagePlan) -> Artifact:
-    """Run the stage, or what is missing of it."""
-    return in_this_process(plan)
+    """Run the stage, or what is missing of it.
+
+    Raises:
+        ShortfallError: fewer samples survive than were asked for; what is missing where is an artifact of the run too.
+    """
+    try:
+        return in_this_process(plan)
+    except ShortfallError as error:
+        create_markdown_artifact(f"```\n{error}\n```\n", key="shortfall", description="What is missing where")
+        raise
 
 
 def selection(chains: Artifact, *, config: SelectionConfig, execution: ExecutionConfig) -> Artifact:
