@@ -1,0 +1,59 @@
+"""The fine-tuned student's card: generated from the job and its result, so that no number in it can differ from them.
+
+Names come from strangers' files; `publishing/card.py` says how they are kept from becoming markup.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any, Final
+
+from limo_curation.publishing.card import escape_markdown, fenced_json, yaml_scalar
+from limo_curation.sft.job import Job, Result
+
+LIBRARIES: Final = ("accelerate", "peft", "tokenizers", "torch", "transformers", "trl")
+
+
+def render_model_card(job: Job, result: Result, metrics: list[dict[str, Any]]) -> str:
+    """Write the card of a fine-tuned student. It holds no time and no path of this machine.
+
+    Args:
+        job: what was to be done.
+        result: what came of it.
+        metrics: the lines of `metrics.jsonl`.
+
+    Returns:
+        README.md: a YAML head as the Hub expects it, and Markdown.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("limo_curation.sft", "."),
+        autoescape=False,  # noqa: S701  Markdown, not HTML: every foreign text passes the filter `md` or `yaml`
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["md"] = escape_markdown
+    environment.filters["yaml"] = yaml_scalar
+    return environment.get_template("model_card.md.jinja").render(
+        job=job,
+        result=result,
+        training=job.config.training,
+        hub_student=job.student.partition("@")[0] if "/" in job.student else None,
+        hub_dataset=job.dataset.partition("@")[0] if "@" in job.dataset and "/" in job.dataset else None,
+        looks=[entry for entry in metrics if "eval_loss" in entry],
+        settings=fenced_json(job.config.key_fields()),
+    )
+
+
+def training_versions() -> dict[str, str]:
+    """Return the installed versions of the libraries that train."""
+    versions: dict[str, str] = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
