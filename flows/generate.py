@@ -33,7 +33,7 @@ from tasks.gpu_workers import BUDGET_SPENT, UNFIT
 @flow(name="generate", flow_run_name="generate-{stage}-{run}")
 def generate(
     run: str,
-    stage: Literal["difficulty", "generation"],
+    stage: Literal["difficulty", "generation", "judging"],
     store: str = "runs/store",
     key: str | None = None,
     engine: EngineConfig | None = None,

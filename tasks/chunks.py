@@ -21,6 +21,7 @@ from limo_curation.stage import StagePlan
 from limo_curation.store import Artifact
 from tasks.difficulty import plan_difficulty
 from tasks.generation import plan_generation
+from tasks.judging import plan_judging
 from tasks.progress import ProgressArtifact
 from tasks.reuse import UNCACHED_TASK, models_at_once, what_is_left
 
@@ -83,19 +84,24 @@ def plan_recorded(
 
     Args:
         record: the run's record.
-        stage: difficulty or generation.
+        stage: difficulty, generation or judging.
         config: the run's config.
         sampler: the engine, which knows the models' revisions.
         key: what the stage's key should be; None: whatever it is.
 
     Raises:
-        ConfigError: it is another one.
+        ConfigError: it is another one, or nobody is asked in this stage.
         TableError: the run has not come to the stage yet.
     """
     execution = config.execution
     if stage == "difficulty":
         problems = finished(record, "domains")
         plan = plan_difficulty(problems, config=config.difficulty, sampler=sampler, execution=execution)
+    elif stage == "judging":
+        if config.judging.judge is None or not config.judging.enabled:
+            raise ConfigError(f"run {record.name} has no judges: the rules need no worker")
+        chains = finished(record, "verification")
+        plan = plan_judging(chains, config=config.judging, sampler=sampler, execution=execution)
     else:
         problems = finished(record, "difficulty")
         recorded = finished(record, "recorded_chains") if config.generation.recorded else None
