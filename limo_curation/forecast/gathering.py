@@ -184,7 +184,10 @@ def asked_share(config: RunConfig, name: str, stage: str, before_it: str | None,
 
 
 def asked_alike(pilot: RunRecord, name: str, solver: Solver) -> bool:
-    """Return whether a pilot was to ask a solver in this place, with the settings on which its tokens depend."""
+    """Return whether a pilot was to ask a solver in this place, with the settings on which its tokens depend.
+
+    A prompt that a run file names stands in its teachers as text (`GenerationConfig`).
+    """
     place, _, number = name.partition("_")
     difficulty, generation = pilot.config.get("difficulty", {}), pilot.config.get("generation", {})
     in_place: dict[str, list[dict[str, Any] | None]] = {
@@ -237,4 +240,8 @@ def notes_on(
         notes.append("what difficulty.demand saves by choosing the likeliest problems is not foreseen")
     if config.decontamination.enabled and config.decontamination.paraphrase is not None:
         notes.append("what decontamination.paraphrase asks its judge is left out")
+    if config.judging.enabled and config.judging.judge is not None:
+        notes.append(
+            "what judging.judge asks its judges is left out; `limo-curation calibrate` tells their tokens a chain"
+        )
     return notes

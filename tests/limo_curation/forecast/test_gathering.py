@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from limo_curation.config import DemandConfig, DifficultyConfig
+from limo_curation.config import DemandConfig, DifficultyConfig, GenerationConfig
 from limo_curation.errors import ConfigError
 from limo_curation.forecast.gathering import NO_PILOT, gather_evidence, solvers_of
+from limo_curation.judge_config import JudgeConfig, JudgeModel
+from limo_curation.judging_config import JudgingConfig
 from limo_curation.problem_config import ScreeningConfig
 from limo_curation.run_record import STAGES
 from limo_curation.store import Store
@@ -74,6 +76,31 @@ def test_solver_that_the_pilot_did_not_ask_is_guessed_and_so_is_its_band(tmp_pat
     assert [one.is_guess for one in evidence.solvers] == [True, False, False]
     assert evidence.kept["difficulty"].basis == "guess"
     assert any(note.startswith("weak_1: the pilot did not ask") for note in evidence.notes)
+
+
+@pytest.mark.parametrize("prompt_of_pilot", [None, "step_by_step"])
+@pytest.mark.parametrize("prompt", [None, "step_by_step"])
+def test_teacher_that_the_pilot_asked_with_another_prompt_is_guessed(
+    tmp_path: Path, prompt_of_pilot: str | None, prompt: str | None
+):
+    asked, planned = (
+        pilot_config().model_copy(update={"generation": GenerationConfig(prompt=name, teachers=(TEACHER,))})
+        for name in (prompt_of_pilot, prompt)
+    )
+    store = Store(str(tmp_path))
+    pilot = make_run(store, asked, rows=5_000)
+    [teacher] = [
+        one for one in gather_evidence(planned, store, pilot=pilot, rows=9).solvers if one.stage == "generation"
+    ]
+    assert teacher.is_guess == (prompt != prompt_of_pilot)
+
+
+def test_judges_are_left_out_and_the_plan_says_so(tmp_path: Path):
+    judging = JudgingConfig(judge=JudgeConfig(models=(JudgeModel(model="tiny/judge-32B"),)))
+    config = pilot_config().model_copy(update={"judging": judging})
+    for one, is_told in ((config, True), (pilot_config(), False)):
+        notes = gather_evidence(one, Store(str(tmp_path)), pilot=None, rows=9).notes
+        assert any("judging.judge asks" in note for note in notes) == is_told
 
 
 def test_more_teachers_than_the_pilot_had_make_its_chains_a_guess(tmp_path: Path):
