@@ -35,6 +35,8 @@ DROP_REASONS: Final = ("left_out_by_source", "missing_field", "unreadable_row", 
 
 NUM_WRITERS: Final = 2  # ours: Polars spreads over the cores what it can, and two fill what it leaves idle
 LIST_COLUMNS: Final = ("steps", "chains")
+WRONG_OPTIONS: Final = ("wrong_option_1", "wrong_option_2", "wrong_option_3")
+ITEM_NAMES: Final = ("benchmark_id", "benchmark", "question", "answer", *WRONG_OPTIONS)
 TEXT_COLUMNS: Final = ("question", "answer", "source", "origin", "source_solution", "domain_label", "license")
 
 
@@ -49,9 +51,7 @@ class Shape:
 
 
 PROBLEM_SHAPE: Final = Shape(PROBLEMS, (*TEXT_COLUMNS, "domain_label_kind"), ("question",), "problem")
-BENCHMARK_SHAPE: Final = Shape(
-    BENCHMARKS, ("benchmark_id", "benchmark", "question", "answer"), ("question",), "benchmark item"
-)
+BENCHMARK_SHAPE: Final = Shape(BENCHMARKS, ITEM_NAMES, ("question",), "benchmark item")
 CHAIN_SHAPE: Final = Shape(
     RECORDED_CHAINS, ("question", "teacher", "chain", "chains", "steps", "origin"), ("question",), "chain"
 )
@@ -202,7 +202,7 @@ def map_columns(frame: pl.DataFrame, source: Source, shape: Shape, file: str) ->
         *(expression.alias(name) for name, expression in published(source.published_rate).items()),
         *(pl.col(each.column).alias(filter_name(place)) for place, each in enumerate(source.keep_where)),
     )
-    if shape is BENCHMARK_SHAPE:
+    if shape.names == ITEM_NAMES:
         return ours.with_columns(
             problem_id=pl.coalesce("benchmark_id", "place"),
             benchmark_id=pl.coalesce("benchmark_id", "place"),
