@@ -108,9 +108,12 @@ class Prefect:
         return httpx.post(f"{self.api}/flow_runs/filter", json=body, timeout=30).json()
 
     def deployments(self) -> dict[str, dict[str, Any]]:
-        """Return all deployments by name, without times."""
+        """Return all deployments by the name that a run of theirs is started by, without times."""
         found = httpx.post(f"{self.api}/deployments/filter", json={}, timeout=30).json()
-        return {deployment["name"]: without_times(deployment) for deployment in found}
+        flows = {
+            flow["id"]: flow["name"] for flow in httpx.post(f"{self.api}/flows/filter", json={}, timeout=30).json()
+        }
+        return {f"{flows[one['flow_id']]}/{one['name']}": without_times(one) for one in found}
 
     def task_runs(self, flow_run_id: str, *, last: str) -> list[dict[str, Any]]:
         """Return a flow run's task runs, without Prefect's random endings of names, once `last` has ended."""

@@ -14,6 +14,7 @@ import yaml
 pytest.importorskip("prefect", reason="Prefect is not installed (extra `flows`)")
 
 from limo_curation.config import RunConfig
+from limo_curation.evaluation.presets import EVALUATION_PRESETS, load_evaluation
 from limo_curation.presets import PRESETS_FOLDER, load_config
 from tasks.gpu_workers import DEPLOYMENT
 from tests.flows.prefect_runs import wait_until
@@ -23,7 +24,8 @@ from tests.flows.small_files import write_files
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((PRESETS_FOLDER / "prefect.yaml").read_text(encoding="utf-8"))[
     "deployments"
 ]
-CURATING = [deployment for deployment in DEPLOYMENTS if deployment["work_pool"]["name"] == "cpu"]
+CURATING = [deployment for deployment in DEPLOYMENTS if "curate" in deployment["tags"]]
+EVALUATING = [deployment for deployment in DEPLOYMENTS if "evaluate" in deployment["tags"]]
 STAGES_BEFORE_CHAINS = [
     "ingestion",
     "screening",
@@ -46,7 +48,8 @@ FAILED_STAGE_AND_WHAT_FOLLOWS = [
 
 
 def name_of(deployment: dict[str, Any]) -> str:
-    return deployment["name"]
+    """Return the name by which a run of it is started: the first tag is the flow's name."""
+    return f"{deployment['tags'][0]}/{deployment['name']}"
 
 
 def load_entrypoint(entrypoint: str) -> Any:
@@ -76,10 +79,17 @@ def test_every_preset_has_a_deployment_and_full_a_second_one() -> None:
     assert presets | {"delta"} == {deployment["name"] for deployment in CURATING}
 
 
-def test_workers_are_started_by_the_name_that_is_deployed_on_the_pool_with_gpus() -> None:
-    (deployment,) = [one for one in DEPLOYMENTS if one not in CURATING]
+def test_every_preset_of_evaluations_has_a_deployment_that_loads_it() -> None:
+    profiles = {deployment["name"]: deployment["parameters"]["profile"] for deployment in EVALUATING}
 
-    assert f"{load_entrypoint(deployment['entrypoint']).name}/{deployment['name']}" == DEPLOYMENT
+    assert profiles == {path.stem: path.stem for path in EVALUATION_PRESETS.glob("*.toml")}
+    assert all(load_evaluation(profile).profile == profile for profile in profiles)
+
+
+def test_workers_are_started_by_the_name_that_is_deployed_on_the_pool_with_gpus() -> None:
+    (deployment,) = [one for one in DEPLOYMENTS if "generate" in one["tags"]]
+
+    assert f"{load_entrypoint(deployment['entrypoint']).name}/{deployment['name']}" == DEPLOYMENT == name_of(deployment)
     assert deployment["work_pool"]["name"] == "gpu"
     assert "concurrency_limit" not in deployment  # several share a stage
 
@@ -95,7 +105,7 @@ def test_full_runs_once_a_week_and_delta_on_the_other_nights() -> None:
     assert nightly["timezone"]
 
 
-@pytest.mark.parametrize("deployment", CURATING, ids=name_of)
+@pytest.mark.parametrize("deployment", CURATING + EVALUATING, ids=name_of)
 def test_deployment_never_runs_twice_at_once(deployment: dict[str, Any]) -> None:
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
@@ -136,13 +146,13 @@ def test_deploying_again_changes_nothing_but_the_time(prefect: Prefect) -> None:
     prefect.do("sh", "docker/deploy.sh")
 
     assert prefect.deployments() == before
-    assert set(before) == {deployment["name"] for deployment in DEPLOYMENTS}
+    assert set(before) == set(map(name_of, DEPLOYMENTS))
     pools = {name: deployment["work_pool_name"] for name, deployment in before.items()}
-    assert pools == {deployment["name"]: deployment["work_pool"]["name"] for deployment in DEPLOYMENTS}
-    (weekly,), (nightly,) = before["full"]["schedules"], before["delta"]["schedules"]
+    assert pools == {name_of(deployment): deployment["work_pool"]["name"] for deployment in DEPLOYMENTS}
+    (weekly,), (nightly,) = before["curate/full"]["schedules"], before["curate/delta"]["schedules"]
     assert (weekly["schedule"]["cron"], nightly["schedule"]["cron"]) == ("0 2 * * 0", "0 2 * * 1-6")
     assert {schedule["schedule"]["timezone"] for schedule in (weekly, nightly)} == {"UTC"}
-    assert {name for name, deployment in before.items() if deployment["schedules"]} == {"full", "delta"}
+    assert {name for name, deployment in before.items() if deployment["schedules"]} == {"curate/full", "curate/delta"}
 
 
 @pytest.mark.prefect
