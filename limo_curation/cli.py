@@ -162,7 +162,7 @@ def calibrate(
     from limo_curation.judging.calibration import calibrate as measure
     from limo_curation.judging.calibration_summary import describe, write_all
     from limo_curation.judging.hand_written import read_labelled
-    from limo_curation.presets import load_config
+    from limo_curation.progress import shown_in_terminal_or_log
     from limo_curation.sampling.assembly import assemble_sampler
 
     config, labelled = load_config(profile), read_labelled(labels)
@@ -172,10 +172,12 @@ def calibrate(
     with assemble_sampler(config, open_store(store), run=f"calibrate-{config.profile}") as (sampler, _):
         if sampler is None:
             raise ConfigError(f"{profile}: judging is switched off; set judging.enabled = true to calibrate its judges")
-        calibration, graded = measure(labelled, config=judge, sampler=sampler)
+        with shown_in_terminal_or_log():
+            calibration, graded = measure(labelled, config=judge, sampler=sampler)
     picture = write_all(calibration, graded, output)
     for line in describe(calibration, judge):
         typer.echo(line)
+    typer.echo(f"a run file names it under [judging.judge]: calibration = {json.dumps(str(output))}")
     typer.echo(f"calibration: {output}, picture: {picture}")
 
 

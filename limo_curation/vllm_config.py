@@ -57,7 +57,8 @@ class VllmConfig(Section):
     reasoning_parser: str | None = None
     """vLLM's name of how the model marks its thoughts, such as `deepseek_r1` or `qwen3`: then only what stands behind
     them is held to a JSON schema, while without, a judge that thinks has to reply at once. Chains are the same either
-    way, since thoughts that come in a field of their own go back in front. None: vLLM takes no thoughts out."""
+    way, since thoughts that come in a field of their own go back in front. None: vLLM takes no thoughts out. A judge
+    has to be calibrated as it is to run."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the server. Requests carry their own."""
     extra_arguments: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ and rubric that it was measured with: judges that differ in any of them, or that
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -20,10 +21,13 @@ from limo_curation.files import Files
 from limo_curation.judge_config import JudgeConfig
 from limo_curation.judging.agreement import Agreement, measure
 from limo_curation.judging.comparison import OrderBias, ask_preferences, order_bias, settle
-from limo_curation.judging.judge import aggregate, ask_judges, judge_name, panel_digest, rubric_digest
+from limo_curation.judging.judge import aggregate, ask_about_parts, judge_name, panel_digest, rubric_digest
 from limo_curation.judging.levels import grade_level
 from limo_curation.judging.quality import level_number
+from limo_curation.progress import Progress
 from limo_curation.sampling.protocol import Sampler
+
+logger = logging.getLogger(__name__)
 
 FORMAT: Final = 1
 MAX_PAIRS: Final = 200  # ours: enough for an order bias of a tenth, and a small part of the cost
@@ -100,7 +104,9 @@ def calibrate(
     Raises:
         TransientError, BudgetError: from the sampler.
     """
-    judgements = ask_judges(labelled, config=config, sampler=sampler)
+    progress = Progress("calibration")
+    progress.start(labelled.height * sum(one.num_seeds for one in config.models), "replies", step="grades")
+    judgements = ask_about_parts([labelled.lazy()], config=config, sampler=sampler, progress=progress)
     names = [judge_name(judge) for judge in config.models]
     graded = labelled.select(
         "chain_id",
@@ -247,14 +253,17 @@ def below_floor(known: Calibration, config: JudgeConfig) -> str | None:
 
 
 def may_decide(config: JudgeConfig, sampler: Sampler) -> bool:
-    """Return whether the panel has a say: it shall have one, and its calibration vouches for it.
+    """Return whether the panel has a say: it shall have one, and its calibration vouches for it; log why it has none.
 
     Raises:
         ConfigError: it shall have a say, nothing vouches for it, and `when_untrusted` is "fail".
     """
     if not config.decides:
+        logger.info("the judges are on record and decide nothing: judging.judge.weight is 0")
         return False
     why = why_untrusted(config, sampler)
     if why is not None and config.when_untrusted == "fail":
         raise ConfigError(f"the judges may not decide: {why}; or set judging.judge.when_untrusted = 'rules_decide'")
+    if why is not None:
+        logger.warning("the judges may not decide, the rules do alone: %s", why)
     return why is None

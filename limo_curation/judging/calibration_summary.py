@@ -51,7 +51,8 @@ def describe(calibration: Calibration, config: JudgeConfig) -> list[str]:
 
 def judge_line(judge: JudgeReport) -> str:
     """Say what was found of one judge."""
-    cost = f"{number(judge.mean_prompt_tokens, 0)} + {number(judge.mean_completion_tokens, 0)} tokens a chain"
+    tokens = f"{number(judge.mean_prompt_tokens, 0)} + {number(judge.mean_completion_tokens, 0)} tokens"
+    cost = f"a chain takes {tokens} (prompt + reply, over all its seeds)"
     own = (
         "no chains of its own"
         if judge.self_preference_levels is None

@@ -7,6 +7,7 @@ than half have to agree. How often the place decided is measured: `order_bias`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -17,7 +18,7 @@ from limo_curation.errors import JudgeError
 from limo_curation.judge_config import JudgeConfig
 from limo_curation.judging.judge import Reply, cost_of, judge_name, judge_request, read_reply
 from limo_curation.judging.judge_prompt import compare_prompt
-from limo_curation.sampling.protocol import Completion, Sampler
+from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest
 
 Place = Literal["first", "second", "tie"]
 
@@ -74,31 +75,22 @@ def ask_preferences(pairs: pl.DataFrame, *, config: JudgeConfig, sampler: Sample
     """
     columns = ("question", "first_id", "first", "second_id", "second")
     rows = pairs.select(pl.col(columns).fill_null("")).rows(named=True)
-    most = config.max_chain_characters
-    prompts = [
-        tuple(
-            compare_prompt(row["question"], row[one], row[other], max_chain_characters=most).text
-            for one, other in (("first", "second"), ("second", "first"))
-        )
-        for row in rows
-    ]
-    asked = [
-        (judge, row, attempt, tuple(judge_request(judge, text, Preference, row["first_id"], attempt) for text in both))
-        for judge in config.models
-        for row, both in zip(rows, prompts, strict=True)
-        for attempt in range(judge.num_seeds)
-    ]
-    completions = iter(list(sampler.sample([request for *_, both in asked for request in both])))
+    each = [(judge, row, attempt) for judge in config.models for row in rows for attempt in range(judge.num_seeds)]
+
+    def requests() -> Iterator[SampleRequest]:
+        for judge, row, attempt in each:
+            for one, other in (("first", "second"), ("second", "first")):
+                prompt = compare_prompt(
+                    row["question"], row[one], row[other], max_chain_characters=config.max_chain_characters
+                )
+                yield judge_request(judge, prompt.text, Preference, row["first_id"], attempt)
+
+    completions = sampler.sample(requests())
     table: list[tuple[object, ...]] = []
-    for judge, row, attempt, _ in asked:
-        done = next(completions), next(completions)
-        table.append(
-            (
-                *(row["first_id"], row["second_id"], judge_name(judge), attempt),
-                *(preferred_place(one) for one in done),
-                *cost_of(*done),
-            )
-        )
+    for judge, row, attempt in each:
+        both = next(completions), next(completions)
+        places = (preferred_place(one) for one in both)
+        table.append((row["first_id"], row["second_id"], judge_name(judge), attempt, *places, *cost_of(*both)))
     return pl.DataFrame(table, schema=PREFERENCES, orient="row")
 
 

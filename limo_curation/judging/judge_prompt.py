@@ -17,10 +17,11 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-# Cc but tab and line feed, marks of direction, lone surrogates (which no server could be sent), tags and the byte order
+# Cc but tab and line feed; what has no shape: joiners, fillers, marks of direction, tags, selectors of variants, in
+# which whole texts can be hidden; ends of lines that editors don't show as such; lone surrogates, which can't be sent
 UNSEEN: Final = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff"
-    "\\ud800-\\udfff\\U000e0000-\\U000e007f]"
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u115f\\u1160\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e"
+    "\\u2060-\\u206f\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e0fff]"
 )
 # <|im_end|>, <｜User｜>, </think>, <start_of_turn>, [/INST]: a space makes them text; "a <b" reads as before
 TOKEN_NAME: Final = re.compile(r"<(?=[|｜/A-Za-z])|\[(?=/?[A-Za-z_]{2,}\])")

@@ -14,15 +14,20 @@ from __future__ import annotations
 import csv
 import html
 import io
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
+from limo_curation.errors import TableError
+from limo_curation.judging.hand_written import Decision, read_rows
 from limo_curation.judging.judge import AXES, LEVEL_WIDTH, LEVELS
 from limo_curation.judging.judge_prompt import as_data
 from limo_curation.ledger import DropRule
+
+logger = logging.getLogger(__name__)
 
 CONTESTED_LEVELS: Final = 2
 EXCERPT_CHARACTERS: Final = (
@@ -91,14 +96,27 @@ def write_contested(chains: pl.DataFrame, folder: Path) -> tuple[Path, Path]:
 
     Returns:
         The paths of the CSV and of the page. The columns `decision` (keep, drop, or L1 to L5), `reviewer` and `note`
-        of the CSV are empty; filled in, it is what `judging.judge.decisions` reads.
+        of the CSV are empty; filled in, it is what `judging.judge.decisions` reads. A CSV that is filled in by then is
+        not written over.
     """
     rows = contested_rows(chains)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = folder / "contested.csv", folder / "contested.html"
-    for path, text in zip(paths, (as_csv(rows), as_page(rows)), strict=True):
-        path.write_text(text, encoding="utf-8", newline="")
-    return paths
+    table, page = folder / "contested.csv", folder / "contested.html"
+    if is_filled_in(table):
+        logger.warning("%s is filled in and stays as it is; name it as judging.judge.decisions", table)
+    else:
+        table.write_text(as_csv(rows), encoding="utf-8", newline="")
+    page.write_text(as_page(rows), encoding="utf-8", newline="")
+    return table, page
+
+
+def is_filled_in(table: Path) -> bool:
+    """Return whether a person has written into a list of contested chains, or has made of it what can't be read."""
+    try:
+        rows = read_rows(str(table), Decision) if table.exists() else ()
+        return any(row.decision or row.reviewer or row.note for _, row in rows)
+    except TableError:
+        return True
 
 
 def contested_rows(chains: pl.DataFrame) -> list[dict[str, Any]]:

@@ -10,6 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from limo_curation import cli
+from limo_curation.judging.calibration import may_decide
+from limo_curation.presets import load_config
+from limo_curation.sampling.assembly import assemble_sampler
+from limo_curation.store import Store
 from tests.chat_server import ChatServer, Reply, chat
 from tests.limo_curation.judging.judges import grades
 
@@ -38,6 +42,8 @@ compares_best = false
 model = "ada"
 """
 
+UNCALIBRATED = {"calibration": None, "when_untrusted": "rules_decide"}
+
 
 class GradingServer(ChatServer):
     """Gives the level that a chain names in its text."""
@@ -47,12 +53,17 @@ class GradingServer(ChatServer):
         return Reply(200, chat(grades(f"L{quoted.partition('TRUTH')[2][0]}")))
 
 
+def write_run_file(folder: Path, url: str, judge: str) -> str:
+    path = folder / "mine.toml"
+    path.write_text(RUN_FILE.format(url=url, judge=judge), encoding="utf-8")
+    return str(path)
+
+
 def calibrate(folder: Path, url: str, *, judge: str = JUDGE, labels: list[dict[str, Any]] | None = None) -> Result:
-    run_file, label_file = folder / "mine.toml", folder / "labels.jsonl"
-    run_file.write_text(RUN_FILE.format(url=url, judge=judge), encoding="utf-8")
+    run_file, label_file = write_run_file(folder, url, judge), folder / "labels.jsonl"
     rows = labelled() if labels is None else labels
     label_file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    arguments = [str(run_file), str(label_file), "--output", str(folder / "ada.json"), "--store", str(folder / "store")]
+    arguments = [run_file, str(label_file), "--output", str(folder / "ada.json"), "--store", str(folder / "store")]
     return CliRunner().invoke(cli.app, ["calibrate", *arguments])
 
 
@@ -76,6 +87,19 @@ def test_judge_that_gives_every_label_is_told_apart_and_written_down(tmp_path: P
     assert written["panel"]["kappa"] == 1.0
     assert done.stdout.splitlines()[-1].startswith(f"calibration: {tmp_path / 'ada.json'}, picture: ")
     assert list(tmp_path.glob("*.svg"))
+
+
+def test_line_that_the_command_prints_makes_a_run_file_whose_judges_may_decide(tmp_path: Path) -> None:
+    with GradingServer() as server:
+        done = calibrate(tmp_path, server.url)
+        [line] = [line for line in done.stdout.splitlines() if line.startswith("a run file names it")]
+        named = JUDGE.replace("[judging.judge]", f"[judging.judge]\n{line.partition(': ')[2]}")
+        config = load_config(write_run_file(tmp_path, server.url, named))
+        with assemble_sampler(config, Store(str(tmp_path / "store")), run="r") as (sampler, _):
+            assert config.judging.judge is not None
+            assert sampler is not None
+            assert may_decide(config.judging.judge, sampler)
+            assert not may_decide(config.judging.judge.model_copy(update=UNCALIBRATED), sampler)
 
 
 def test_run_file_without_judges_is_refused(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def test_the_lines_say_what_was_found_of_rules_and_each_judge() -> None:
     assert lines[1].startswith("rules: kappa ")
     assert lines[2].startswith("judges together: kappa 1.00 (1.00 to 1.00), exact 100 %")
     assert "one (one@1): kappa 1.00" in lines[3]
-    assert "0 of 20 replies unread; self-preference +0.00 levels on 10 chains; 900 + 120 tokens a chain" in lines[3]
+    assert "0 of 20 replies unread; self-preference +0.00 levels on 10 chains" in lines[3]
+    assert lines[3].endswith("; a chain takes 900 + 120 tokens (prompt + reply, over all its seeds)")
     assert lines[-1] == "the judges may decide"
 
 

@@ -79,6 +79,11 @@ def test_null_bytes_and_marks_of_direction_become_visible() -> None:
     assert as_data("L1\u202e5L\u202c\x00") == "L1\ufffd5L\ufffd\ufffd"
 
 
+@pytest.mark.parametrize("hidden", ["\u00ad", "\u180e", "\u2028", "\u3164", "\ufe0e", "\U000e0100", "\U000e0041"])
+def test_a_text_that_is_hidden_in_characters_without_a_shape_becomes_visible(hidden: str) -> None:
+    assert as_data(f"L1{hidden}") == "L1\ufffd"
+
+
 # -- long chains -------------------------------------------------------------------------------------------------------
 
 

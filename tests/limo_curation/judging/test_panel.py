@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -239,8 +240,8 @@ def test_judges_that_only_watch_need_no_calibration(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_calibration_that_does_not_vouch_for_the_judges_leaves_the_rules_alone(
-    tmp_path: Path, changes: dict[str, Any], message: str
+def test_a_calibration_that_does_not_vouch_for_the_judges_leaves_the_rules_alone_and_says_why(
+    tmp_path: Path, changes: dict[str, Any], message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     judge = Judge(by_checking)
     strict = vouched_for(tmp_path, WEIGHING, judge, **changes)
@@ -249,6 +250,7 @@ def test_a_calibration_that_does_not_vouch_for_the_judges_leaves_the_rules_alone
     outcome = run(tmp_path, strict.model_copy(update={"when_untrusted": "rules_decide"}), judge)
     assert column(outcome, "quality") == column(outcome, "rule_score")
     assert outcome.manifest.metrics["is_panel_trusted"] == 0
+    assert re.search(f"the judges may not decide, the rules do alone: .*{message}", caplog.text)
 
 
 def test_a_calibration_of_an_older_revision_does_not_vouch(tmp_path: Path) -> None:

@@ -125,6 +125,23 @@ def test_the_list_shows_both_sides_the_farthest_apart_first() -> None:
     assert (rows[0]["rule_score"], rows[0]["judge_reasons"]) == ("0.400", "one, L4: explained")
 
 
+@pytest.mark.parametrize("written", ["drop,,", ",Ada,", ",,to be discussed", "remove,,"])
+def test_a_list_that_somebody_has_written_into_is_not_written_over(tmp_path: Path, written: str) -> None:
+    table, page = write_contested(listed(DISPUTED), tmp_path)
+    text = table.read_text(encoding="utf-8").replace("21.,,,", f"21.,{written}")
+    table.write_text(text, encoding="utf-8", newline="")
+    page.unlink()
+    write_contested(listed(DISPUTED, DISPUTED), tmp_path)
+    assert table.read_text(encoding="utf-8") == text
+    assert "2 contested chains" in page.read_text(encoding="utf-8")
+
+
+def test_a_list_without_decisions_is_written_anew(tmp_path: Path) -> None:
+    write_contested(listed(DISPUTED), tmp_path)
+    table, _ = write_contested(listed(DISPUTED, DISPUTED), tmp_path)
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 3
+
+
 def test_the_filled_in_list_is_the_file_of_decisions_of_the_next_run(tmp_path: Path) -> None:
     table, _ = write_contested(listed(DISPUTED, {}, DISPUTED), tmp_path)
     assert read_decisions(str(table)).height == 0
