@@ -41,10 +41,9 @@ class Trouble:
     """The Hub has done what was asked; only its answer is troubled."""
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
     held: Held | None = None
     """With neither status nor this, the connection is cut."""
-    skip: int = 0
-    """Requests that pass before."""
 
     @property
     def cuts(self) -> bool:

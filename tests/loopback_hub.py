@@ -12,7 +12,7 @@ on demand:
 
 To try a publication by hand:
 
-    python -m tests.loopback_hub --port 0             # prints what to export, then what it is asked; ends with Ctrl-C
+    python -m tests.loopback_hub --port 0             # prints what to export, then each request; Ctrl-C ends it
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ class LoopbackHub:
         self.max_object_bytes: int | None = None
         """What the quota of LFS leaves."""
         self.requests: list[str] = []
+        """`METHOD path`, in the order of their coming."""
+        self.answers: list[str] = []
+        """`STATUS METHOD path`, in the order of their going."""
         self.bytes_sent: Counter[str] = Counter()
         """By path of a file, what was fetched of it."""
         self.before_commit: list[Any] = []
@@ -76,32 +79,36 @@ class LoopbackHub:
         self._thread.join()
         self._server.server_close()
 
-    def fail(
-        self, request: str, *, status: int, times: int = 1, skip: int = 0, headers: dict[str, str] | None = None
-    ) -> None:
-        self._troubles += [Trouble(request, status=status, headers=headers or {}, skip=skip) for _ in range(times)]
+    def fail(self, request: str, *, times: int = 1, **answer: Any) -> None:
+        """Answer with a `status`, and `headers` and a `body` if they are given."""
+        self._troubles += [Trouble(request, **answer) for _ in range(times)]
 
-    def cut(self, request: str, *, is_after: bool = False, times: int = 1, skip: int = 0) -> None:
-        self._troubles += [Trouble(request, is_after=is_after, skip=skip) for _ in range(times)]
+    def cut(self, request: str, *, is_after: bool = False, times: int = 1) -> None:
+        """Cut the connection, before or after it is done."""
+        self._troubles += [Trouble(request, is_after=is_after) for _ in range(times)]
 
-    def hold(self, request: str, *, is_after: bool = False, skip: int = 0) -> Held:
+    def hold(self, request: str, *, is_after: bool = False) -> Held:
+        """Don't go on with a request, before or after it is done, until told to."""
         held = Held()
         self._held.append(held)
-        self._troubles.append(Trouble(request, is_after=is_after, held=held, skip=skip))
+        self._troubles.append(Trouble(request, is_after=is_after, held=held))
         return held
+
+    def recover(self) -> None:
+        """Do without what was planned and has not happened yet."""
+        self._troubles.clear()
 
     def trouble_of(self, request: str) -> Trouble | None:
         for index, trouble in enumerate(self._troubles):
             if trouble.request in request:
-                if trouble.skip == 0:
-                    return self._troubles.pop(index)
-                trouble.skip -= 1
+                return self._troubles.pop(index)
         return None
 
 
 class HubHandler(BaseHTTPRequestHandler):
     hub: LoopbackHub
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets: without this, 40 ms pass between them
 
     def log_message(self, *_: object) -> None:
         """Nothing: the tests look at what is printed."""
@@ -115,13 +122,13 @@ class HubHandler(BaseHTTPRequestHandler):
         pieces = [unquote(piece) for piece in urlsplit(self.path).path.strip("/").split("/")]
         path = "/".join(pieces)
         self.query = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        request = f"{self.command} {path}"
-        self.hub.requests.append(request)
+        self.asked = f"{self.command} {path}"
+        self.hub.requests.append(self.asked)
         size = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(size)
         if len(body) < size:
             raise ConnectionError("the client ended before it had sent everything")
-        self.trouble = self.hub.trouble_of(request)
+        self.trouble = self.hub.trouble_of(self.asked)
         if self.trouble is not None and not self.trouble.is_after and self.is_over(self.trouble):
             return None
         if path.startswith("lfs/"):  # a signed address, as on the Hub: no token
@@ -150,7 +157,7 @@ class HubHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             return True
         if trouble.status is not None:
-            self.send(trouble.status, {"error": f"planned {trouble.status}"}, trouble.headers)
+            self.send(trouble.status, trouble.body or {"error": f"planned {trouble.status}"}, trouble.headers)
         return trouble.status is not None
 
     def create_repo(self, wanted: dict[str, Any]) -> None:
@@ -306,12 +313,13 @@ class HubHandler(BaseHTTPRequestHandler):
         for name, value in ({"Content-Type": kind, "Content-Length": str(len(data))} | (headers or {})).items():
             self.send_header(name, value)
         self.end_headers()
+        self.hub.answers.append(f"{status} {self.asked}")
         if self.command != "HEAD":
             self.wfile.write(data)
 
 
 def serve(port: int) -> None:
-    """Serve until Ctrl-C, and print each request."""
+    """Serve until Ctrl-C, and print each request with its answer."""
     token = f"hf_{secrets.token_hex(16)}"
     with LoopbackHub(token, port=port) as hub:
         print(f"export HF_ENDPOINT={hub.endpoint} HF_HUB_DISABLE_XET=1 HF_TOKEN={token}", flush=True)
@@ -319,7 +327,7 @@ def serve(port: int) -> None:
         try:
             while True:
                 threading.Event().wait(0.2)
-                new = hub.requests[num_shown:]
+                new = hub.answers[num_shown:]
                 num_shown += len(new)
                 print(*new, sep="\n", end="\n" if new else "", flush=True)
         except KeyboardInterrupt:
