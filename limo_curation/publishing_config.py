@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
@@ -15,6 +15,11 @@ class PublishingConfig(StageConfig):
 
     title: str = "LIMO-style reasoning samples"
     license: str = "other"
+    """Of the set as a whole, as the Hub names licences; "other": each row has its own."""
+    allow_licenses: tuple[str, ...] = ()
+    """Licences, as the sources state them, that you have the right to publish under although they forbid it."""
+    unstated_licenses: Literal["list", "refuse"] = "list"
+    """Rows whose source states no licence: list them in the card, or refuse to publish."""
     repo_id: str | None = None
     private: bool = True
     tag: str | None = None

@@ -57,8 +57,13 @@ class RunRecord(Record):
 
 
 def run_name(config: RunConfig) -> str:
-    """Return `<profile>-<8 hex digits>`: the same for configs that lead to the same result."""
-    return f"{config.profile}-{json_digest(without_effectless(config.model_dump(mode='json')))[:8]}"
+    """Return `<profile>-<8 hex digits>`: the same for configs that lead to the same result.
+
+    Credentials don't count: who runs a published config has other ones, and a new password makes no new run.
+    """
+    return (
+        f"{config.profile}-{json_digest(without_credentials(without_effectless(config.model_dump(mode='json'))))[:8]}"
+    )
 
 
 def without_effectless(config: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +74,21 @@ def without_effectless(config: dict[str, Any]) -> dict[str, Any]:
 def shareable_config(record: RunRecord) -> dict[str, Any]:
     """Return the config as it may be published: no machines, no engines' addresses, no credentials."""
     return without_effectless(record.config)
+
+
+def config_of(record: RunRecord) -> RunConfig:
+    """Return the config of a run as it may be published.
+
+    Raises:
+        TableError: this version of the package knows other settings than the one that made the run.
+    """
+    try:
+        return RunConfig.model_validate(shareable_config(record))
+    except ValidationError as error:
+        raise TableError(
+            f"the config of run {record.name} is not one of this version ({error.error_count()} settings differ); run "
+            "it again"
+        ) from None
 
 
 def save_record(store: Store, record: RunRecord) -> None:

@@ -211,6 +211,29 @@ SAMPLES: Final = Table(
 )
 """The released set: the three columns that LIMO published, and behind them each sample's provenance."""
 
+RELEASED: Final = Table(
+    "RELEASED",
+    "question",
+    {
+        **{name: SAMPLES.columns[name] for name in ("question", "solution", "answer")},
+        "messages": Column(
+            pl.List(pl.Struct({"role": pl.String, "content": pl.String})),
+            "the same as a conversation: the run's system prompt if it has one, the question, the solution",
+        ),
+    },
+)
+"""What a published set's `default` config holds: what LIMO published, and a form that trainers take as it is."""
+
+POOL: Final = RATED.extend(
+    "POOL",
+    num_chains=Column(pl.Int64, "whole chains that the problem has"),
+    num_verified_chains=Column(pl.Int64, "those of them that verification kept"),
+    best_quality=Column(pl.Float64, "quality of its best chain that judging kept, in [0, 1]; null without one"),
+    outcome=Column(pl.String, "selected, or the drop reason that it ended with: of its best chain, where it had some"),
+    outcome_stage=Column(pl.String, "the stage that decided it"),
+)
+"""The problems that difficulty kept and what became of each: a published set's `pool` config."""
+
 DROPPED: Final = Table(
     "DROPPED",
     "problem_id",

@@ -11,12 +11,11 @@ from pydantic import SecretStr
 
 from limo_curation.config import ExecutionConfig
 from limo_curation.errors import ConfigError
-from limo_curation.publishing.card import render_card
-from limo_curation.publishing.folder import write_dataset
+from limo_curation.publishing.dataset import write_dataset
 from limo_curation.publishing.hub import HubCommit, publish_to_hub
 from limo_curation.publishing.hub_access import checked_endpoint, token_from_environment
 from limo_curation.publishing_config import PublishingConfig
-from limo_curation.run_record import RunRecord, drop_reasons, load_samples
+from limo_curation.run_record import RunRecord
 from limo_curation.store import Store
 from tasks.reuse import UNCACHED_TASK
 
@@ -26,11 +25,9 @@ from tasks.reuse import UNCACHED_TASK
 def publishing(record: RunRecord, *, config: PublishingConfig, execution: ExecutionConfig) -> Path:
     """Write the released set, push it where `repo_id` says so, and return its folder."""
     store = Store(execution.store)
-    samples = load_samples(store, record)
     folder = Path(execution.output) / record.name / "dataset"
-    card = render_card(store, record, samples, config=config)
-    files = write_dataset(samples, folder, config=config, card=card, ledger=drop_reasons(store, record))
-    get_run_logger().info("publishing: %d samples in %d files, %s", samples.height, len(files), folder)
+    files = write_dataset(store, record, folder, config=config)
+    get_run_logger().info("publishing: %d files, %s", len(files), folder)
     if config.repo_id is not None:
         commit = publish_to_hub(folder, config=config, token=hub_token(config))
         get_run_logger().info("publishing: %s", outcome_line(commit, tag=config.tag))

@@ -1,4 +1,4 @@
-"""A run of five tiny stages through the real runner and store, with hostile names and texts in its data."""
+"""A run of six tiny stages through the real runner and store, with hostile names and texts in its data."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import polars as pl
 from limo_curation.config import DifficultyConfig, GenerationConfig, RunConfig
 from limo_curation.ledger import DropRule, StageResult, apply_rules, dropped_rows
 from limo_curation.problem_config import DecontaminationConfig, IngestionConfig, ScreeningConfig, StageConfig
+from limo_curation.publishing_config import PublishingConfig
 from limo_curation.run_record import RunRecord, run_name, save_record
 from limo_curation.runner import run_stage
 from limo_curation.selection_config import SelectionConfig
 from limo_curation.source_config import Source
 from limo_curation.stage import RowStage, StageWriter, TableStage, plan_stage
 from limo_curation.store import Artifact, Store, content_ids
-from limo_curation.tables import BENCHMARKS, DROPPED, JUDGED_CHAINS, PROBLEMS, SAMPLES, SCREENED, Table
+from limo_curation.tables import BENCHMARKS, DROPPED, JUDGED_CHAINS, PROBLEMS, RATED, SAMPLES, SCREENED, Table
 
 HOSTILE_QUESTION = "What is 2+2? <script>document.title='owned'</script><img src=x onerror=alert(1)> {{ 7*7 }} & $x$"
 HOSTILE_SOURCE = "evil|set\n\n# Heading [click](https://evil.example) <b>x</b> `code` www.evil.example\u202e"
 HOSTILE_LICENSE = "mit\nlicense: proprietary\n---\n"
+ALLOWING = PublishingConfig(allow_licenses=(HOSTILE_LICENSE,))
+"""The publishing section under which this run may be published."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,17 @@ def screen(problems: pl.DataFrame, *, config: ScreeningConfig) -> StageResult:
     return StageResult(with_columns_of(SCREENED, kept.with_columns(language=pl.lit("en"))), dropped)
 
 
+def rate(problems: pl.DataFrame, *, config: DifficultyConfig) -> StageResult:
+    domain = pl.when(pl.col("question").str.contains("primes")).then(pl.lit("number_theory"))
+    rated = problems.with_columns(domain=domain.otherwise(pl.lit("algebra")), strong_num_attempts=pl.lit(32))
+    return StageResult(with_columns_of(RATED, rated), DROPPED.empty())
+
+
 def generate(problems: pl.DataFrame, *, config: StageConfig) -> StageResult:
     chains = problems.join(pl.DataFrame({"attempt": [1, 2]}), how="cross").with_columns(
         chain=pl.format("Attempt {} </details><script>1</script> gives {}.", "attempt", "answer"),
         teacher=pl.lit("tiny-teacher"),
         verdict=pl.lit("equal"),
-        domain=pl.when(pl.col("question").str.contains("primes"))
-        .then(pl.lit("number_theory"))
-        .otherwise(pl.lit("algebra")),
-        strong_num_attempts=pl.lit(32),
         strong_num_solved=pl.col("attempt"),
         rule_score=pl.col("attempt") / 4,
         num_tokens=pl.lit(1200),
@@ -97,7 +102,8 @@ STAGES = (
     TableStage("ingestion", None, PROBLEMS, ("unreadable",), ingest),
     TableStage("benchmarks", None, BENCHMARKS, (), list_benchmarks),
     RowStage("screening", PROBLEMS, SCREENED, ("too_short",), screen),
-    RowStage("generation", SCREENED, JUDGED_CHAINS, (), generate),
+    RowStage("difficulty", SCREENED, RATED, (), rate),
+    RowStage("generation", RATED, JUDGED_CHAINS, (), generate),
     RowStage("selection", JUDGED_CHAINS, SAMPLES, ("not_best",), select),
 )
 
@@ -108,7 +114,7 @@ def small_config(profile: str = "tiny") -> RunConfig:
         profile=profile,
         ingestion=IngestionConfig(sources=(pool,)),
         decontamination=DecontaminationConfig(benchmarks=(pool.model_copy(update={"name": "exam`|x"}),)),
-        difficulty=DifficultyConfig(enabled=False),
+        difficulty=DifficultyConfig(use_published_rates=True),
         generation=GenerationConfig(recorded=(pool,)),
         selection=SelectionConfig(target_size=5),
     )

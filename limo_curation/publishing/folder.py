@@ -1,36 +1,28 @@
-"""The released set as a folder: Parquet files, the card and a manifest; the same samples give the same bytes.
+"""The folder of a released set: files, and a manifest of them that is written last.
 
-    README.md                                         the card
-    data/train-00000-of-00001.parquet                 question, solution, answer
-    provenance/train-00000-of-00001.parquet           all columns of SAMPLES
-    ledger.parquet                                    stage, drop_reason, rows
-    manifest.json                                     path, size and SHA-256 of each; written last
+    manifest.json      path, size and SHA-256 of every other file, title, licence, and whether it is complete
 
-The folder is the dry run of a publication, and what is pushed. Files that we did not write are never touched.
+A set is first written beside its folder and then moved there, file by file, so that the same bytes touch nothing and a
+writer that is interrupted is told by the manifest. The folder is the dry run of a publication, and what is pushed.
+Files that we did not write are never touched.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Final
 
-import polars as pl
 from pydantic import ValidationError, field_validator
 
 from limo_curation.errors import TableError
-from limo_curation.publishing_config import PublishingConfig
 from limo_curation.store import Record
-from limo_curation.tables import SAMPLES
 
 MANIFEST: Final = "manifest.json"
-CARD: Final = "README.md"
-DATA_FILE: Final = "data/train-00000-of-00001.parquet"
-PROVENANCE_FILE: Final = "provenance/train-00000-of-00001.parquet"
-LEDGER_FILE: Final = "ledger.parquet"
-RELEASED_COLUMNS: Final = ("question", "solution", "answer")
 
 
 class PublishedFile(Record):
@@ -59,30 +51,43 @@ class FolderManifest(Record):
     files: tuple[PublishedFile, ...]
 
 
-def write_dataset(
-    samples: pl.DataFrame, folder: Path, *, config: PublishingConfig, card: str, ledger: pl.DataFrame
-) -> list[PublishedFile]:
-    """Write the released set; a folder that already holds exactly these bytes is left as it is.
+@contextmanager
+def staging(folder: Path) -> Generator[Path]:
+    """Give a folder to write a set to before it takes the place of what is there; it is gone afterwards.
+
+    It stands beside the folder, so that its files can be moved there, and a writer that fails leaves the folder as it
+    was.
+
+    Raises:
+        TableError: the folder holds files of somebody else. Nothing is written then.
+    """
+    ours_in(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as staged:
+        yield Path(staged)
+
+
+def replace_folder(staged: Path, folder: Path, *, title: str, license_name: str) -> list[PublishedFile]:
+    """Move the files of a set to its folder; one that already holds exactly these bytes is left as it is.
 
     Args:
-        samples: a SAMPLES table, in any order: rows are sorted by chain_id.
+        staged: the files of the set, below a folder on the same file system.
         folder: made if it is absent; may hold an earlier publication of ours, which is replaced.
-        config: the run's publishing section.
-        card: the text of README.md, from `render_card`.
-        ledger: stage, drop_reason, rows, from `drop_reasons`.
+        title: for the manifest.
+        license_name: for the manifest.
 
     Returns:
         The files of the set, without the manifest, by path.
 
     Raises:
-        TableError: the folder holds files of somebody else, or a chain is selected twice. Nothing is written then.
+        TableError: the folder holds files of somebody else. Nothing is written then.
     """
-    contents = set_contents(samples, card=card, ledger=ledger)
     files = tuple(
-        PublishedFile(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest())
-        for path, data in sorted(contents.items())
+        PublishedFile(path=file.relative_to(staged).as_posix(), size=file.stat().st_size, sha256=sha256_of(file))
+        for file in sorted(staged.rglob("*"))
+        if file.is_file()
     )
-    manifest = FolderManifest(title=config.title, license=config.license, is_complete=True, files=files)
+    manifest = FolderManifest(title=title, license=license_name, is_complete=True, files=files)
     earlier = ours_in(folder)
     if earlier == manifest and changed_files(folder, files) == []:
         return list(files)
@@ -90,11 +95,11 @@ def write_dataset(
     both = stale | {file.path: file for file in files}
     # an interrupted write must leave nothing that the next attempt takes for somebody else's
     write_manifest(folder, manifest.model_copy(update={"is_complete": False, "files": tuple(both.values())}))
-    for path in stale.keys() - contents.keys():
+    for path in stale.keys() - {file.path for file in files}:
         (folder / path).unlink(missing_ok=True)
-    for path, data in contents.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
+    for file in files:
+        (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+        (staged / file.path).replace(folder / file.path)
     write_manifest(folder, manifest)
     return list(files)
 
@@ -112,27 +117,6 @@ def read_dataset_manifest(folder: Path) -> FolderManifest:
     if changed:
         raise TableError(f"{folder}: {changed[0]} differs from {MANIFEST}; run the publishing stage again")
     return manifest
-
-
-def set_contents(samples: pl.DataFrame, *, card: str, ledger: pl.DataFrame) -> dict[str, bytes]:
-    """Return the bytes of each file of the set by its path."""
-    ordered = SAMPLES.check(samples).sort("chain_id")
-    twice = ordered.filter(pl.col("chain_id").is_duplicated())["chain_id"].head(1).to_list()
-    if twice:
-        raise TableError(f"chain {twice[0]} stands in the samples more than once; run the selection stage again")
-    return {
-        CARD: card.encode(),
-        DATA_FILE: parquet_bytes(ordered.select(RELEASED_COLUMNS)),
-        PROVENANCE_FILE: parquet_bytes(ordered),
-        LEDGER_FILE: parquet_bytes(ledger.select("stage", "drop_reason", "rows")),
-    }
-
-
-def parquet_bytes(frame: pl.DataFrame) -> bytes:
-    """Return a frame as one Parquet file; the same frame gives the same bytes."""
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", row_group_size=10_000)
-    return buffer.getvalue()
 
 
 def ours_in(folder: Path) -> FolderManifest | None:
@@ -165,9 +149,14 @@ def changed_files(folder: Path, files: tuple[PublishedFile, ...]) -> list[str]:
     return [
         file.path
         for file in files
-        if not (folder / file.path).is_file()
-        or hashlib.sha256((folder / file.path).read_bytes()).hexdigest() != file.sha256
+        if not (folder / file.path).is_file() or sha256_of(folder / file.path) != file.sha256
     ]
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(folder: Path, manifest: FolderManifest) -> None:

@@ -69,13 +69,13 @@ def test_store_commands_tell_verify_and_clean(tmp_path: Path):
     unused = make_small_run(tmp_path, profile="unused").record
     (tmp_path / f"runs/{unused.name}.json").unlink()
     listed = call("store", "ls", "--store", str(tmp_path)).stdout
-    assert f"{run.record.name}  finished, 5 stages" in listed
-    assert "1 runs, 5 entries, 0 of them used by no run" in listed
+    assert f"{run.record.name}  finished, 6 stages" in listed
+    assert "1 runs, 6 entries, 0 of them used by no run" in listed
     (tmp_path / f"runs/{run.record.name}.json").unlink()
     told = call("store", "gc", "--store", str(tmp_path))
-    assert "5 entries would be deleted" in told.stdout
+    assert "6 entries would be deleted" in told.stdout
     assert call("store", "verify", "--store", str(tmp_path)).exit_code == 0
-    assert "5 entries deleted" in call("store", "gc", "--yes", "--store", str(tmp_path)).stdout
+    assert "6 entries deleted" in call("store", "gc", "--yes", "--store", str(tmp_path)).stdout
     assert "0 entries" in call("store", "gc", "--store", str(tmp_path)).stdout
 
 

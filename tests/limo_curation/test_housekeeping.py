@@ -91,7 +91,7 @@ def test_unknown_name_deletes_nothing(tmp_path: Path):
     with pytest.raises(TableError):
         collect_garbage(run.store, ["mistyped"])
     assert verify_store(run.store) == []
-    assert funnel(run.store, run.record).height == 4
+    assert funnel(run.store, run.record).height == 5
 
 
 def test_damage_is_found_and_named(tmp_path: Path):

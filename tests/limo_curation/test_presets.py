@@ -1,5 +1,6 @@
 """Presets: the numbers that each promises, and messages that say which key of which file to mend."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from limo_curation.config import RunConfig
 from limo_curation.errors import ConfigError
 from limo_curation.presets import PRESETS_FOLDER, load_config, pilot_of
 from limo_curation.problem_config import ScreeningConfig
+from limo_curation.run_record import run_name, without_effectless
 from limo_curation.selection_config import SelectionConfig
 from limo_curation.tables import DOMAINS
 
@@ -126,6 +128,21 @@ def test_file_that_is_no_text_is_a_config_error(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="is no TOML"):
         load_config(str(path))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_config_as_a_published_set_carries_it_is_a_run_file_of_the_same_run(tmp_path: Path, name: str) -> None:
+    config = load_config(name)
+    carried = write(tmp_path, json.dumps(without_effectless(config.model_dump(mode="json"))), "run.json")
+    assert run_name(load_config(carried)) == run_name(config)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"selection": {"target_size": NaN}}', "[]", "3", '{"a": 1}'])
+def test_json_that_is_no_run_file_is_a_config_error_that_names_it(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text, "run.json")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(path)
 
 
 def test_whole_sections_replace_the_presets_and_none_keeps_it() -> None:

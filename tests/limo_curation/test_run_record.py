@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from limo_curation.config import ExecutionConfig
+from limo_curation.config import ExecutionConfig, RunConfig
 from limo_curation.errors import TableError
+from limo_curation.files import without_credentials
 from limo_curation.problem_config import ScreeningConfig
 from limo_curation.run_record import (
     drop_reasons,
@@ -35,6 +36,12 @@ def test_name_ignores_where_a_run_happens_and_follows_what_it_does():
     assert len(run_name(config)) == len("tiny-") + 8
 
 
+def test_name_does_not_depend_on_credentials_that_a_published_config_leaves_out():
+    config = small_config()
+    assert "user:secret@" in config.model_dump_json()
+    assert run_name(RunConfig.model_validate(without_credentials(config.model_dump(mode="json")))) == run_name(config)
+
+
 def test_record_reads_back_and_writes_the_same_bytes(small_run: SmallRun, tmp_path: Path):
     store = Store(str(tmp_path))
     save_record(store, small_run.record)
@@ -42,7 +49,7 @@ def test_record_reads_back_and_writes_the_same_bytes(small_run: SmallRun, tmp_pa
     loaded = load_record(store, small_run.record.name)
     save_record(store, loaded)
     assert loaded == small_run.record
-    assert list(loaded.artifacts) == ["ingestion", "benchmarks", "screening", "generation", "selection"]
+    assert list(loaded.artifacts) == ["ingestion", "benchmarks", "screening", "difficulty", "generation", "selection"]
     assert (tmp_path / f"runs/{small_run.record.name}.json").read_bytes() == first
 
 
@@ -88,6 +95,7 @@ def test_funnel_counts_every_stage_but_side_tables(small_run: SmallRun):
     assert counted.drop("wall_seconds").rows() == [
         ("ingestion", 7, 6, 1),
         ("screening", 6, 5, 1),
+        ("difficulty", 5, 5, 0),
         ("generation", 5, 10, 0),
         ("selection", 10, 5, 5),
     ]
@@ -108,7 +116,8 @@ def test_dropped_problem_is_explained_up_to_its_end(small_run: SmallRun):
 
 def test_both_chains_of_a_problem_are_explained(small_run: SmallRun):
     life = explain_problem(small_run.store, small_run.record, small_run.problem_ids[HOSTILE_QUESTION])
-    assert life["stage"].to_list() == ["ingestion", "screening", "generation", "generation", "selection", "selection"]
+    stages = ["ingestion", "screening", "difficulty", "generation", "generation", "selection", "selection"]
+    assert life["stage"].to_list() == stages
     kept, dropped = life.filter(stage="selection").to_dicts()
     assert (kept["outcome"], dropped["outcome"]) == ("kept", "dropped")
     assert kept["chain_id"] != dropped["chain_id"]

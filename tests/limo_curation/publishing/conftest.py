@@ -1,4 +1,4 @@
-"""A published folder of the small run, and a Hub on this machine that the real client talks to."""
+"""Published folders of the small run and of a real one, and a Hub on this machine that the real client talks to."""
 
 import secrets
 from collections.abc import Iterator
@@ -6,20 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from limo_curation.publishing.card import render_card
-from limo_curation.publishing.folder import write_dataset
-from limo_curation.publishing_config import PublishingConfig
-from limo_curation.run_record import drop_reasons
+from limo_curation.publishing.dataset import write_dataset
 from tests.loopback_hub import LoopbackHub
-from tests.small_run import SmallRun
+from tests.piped_run import PipedRun, make_piped_run
+from tests.small_run import ALLOWING, SmallRun
+
+
+@pytest.fixture(scope="session")
+def piped_run(tmp_path_factory: pytest.TempPathFactory) -> PipedRun:
+    """Return a finished run of every real stage; tests only read it."""
+    return make_piped_run(tmp_path_factory.mktemp("piped"))
 
 
 @pytest.fixture
 def published(small_run: SmallRun, tmp_path: Path) -> Path:
-    config = PublishingConfig()
-    card = render_card(small_run.store, small_run.record, small_run.samples, config=config)
-    ledger = drop_reasons(small_run.store, small_run.record)
-    write_dataset(small_run.samples, tmp_path / "dataset", config=config, card=card, ledger=ledger)
+    write_dataset(small_run.store, small_run.record, tmp_path / "dataset", config=ALLOWING)
     return tmp_path / "dataset"
 
 

@@ -1,137 +1,123 @@
+"""The folder of a set: ours or untouched, whole or told apart, and the same bytes write nothing."""
+
 import hashlib
 import json
 import os
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from limo_curation.errors import TableError
-from limo_curation.publishing.folder import PublishedFile, read_dataset_manifest, write_dataset
-from limo_curation.publishing_config import PublishingConfig
-from limo_curation.run_record import drop_reasons
-from limo_curation.tables import SAMPLES
-from tests.small_run import SmallRun
+from limo_curation.publishing.folder import PublishedFile, read_dataset_manifest, replace_folder, staging
 
-CONFIG = PublishingConfig()
-FILES = [
-    "README.md",
-    "data/train-00000-of-00001.parquet",
-    "ledger.parquet",
-    "provenance/train-00000-of-00001.parquet",
-]
+FILES = {"README.md": "# Card", "data/train-00000-of-00001.parquet": "rows", "ledger.parquet": "counts"}
 
 
-def write(
-    run: SmallRun, folder: Path, *, samples: pl.DataFrame | None = None, card: str = "# Card"
-) -> list[PublishedFile]:
-    rows = run.samples if samples is None else samples
-    return write_dataset(rows, folder, config=CONFIG, card=card, ledger=drop_reasons(run.store, run.record))
+def write(folder: Path, **changed: str | None) -> list[PublishedFile]:
+    """Publish FILES, of which the card and whole files may be changed or left out."""
+    with staging(folder) as staged:
+        for path, text in (FILES | changed).items():
+            if text is not None:
+                (staged / path).parent.mkdir(exist_ok=True)
+                (staged / path).write_text(text)
+        return replace_folder(staged, folder, title="Sums", license_name="mit")
 
 
 def bytes_below(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_order_of_rows_does_not_change_the_bytes(small_run: SmallRun, tmp_path: Path):
-    files = write(small_run, tmp_path / "a")
-    write(small_run, tmp_path / "b", samples=small_run.samples.reverse())
-    assert [file.path for file in files] == FILES
-    assert bytes_below(tmp_path / "a") == bytes_below(tmp_path / "b")
-
-
-def test_manifest_tells_size_and_checksum_of_every_file(small_run: SmallRun, tmp_path: Path):
-    write(small_run, tmp_path)
-    content = bytes_below(tmp_path)
-    for file in json.loads(content.pop("manifest.json"))["files"]:
+def test_manifest_tells_size_and_checksum_of_every_file(tmp_path: Path):
+    assert [file.path for file in write(tmp_path / "set")] == sorted(FILES)
+    content = bytes_below(tmp_path / "set")
+    manifest = json.loads(content.pop("manifest.json"))
+    assert (manifest["title"], manifest["license"], manifest["is_complete"]) == ("Sums", "mit", True)
+    for file in manifest["files"]:
         data = content.pop(file["path"])
         assert (len(data), hashlib.sha256(data).hexdigest()) == (file["size"], file["sha256"])
     assert content == {}
 
 
-def test_default_config_has_the_three_released_columns_and_provenance_all(small_run: SmallRun, tmp_path: Path):
-    write(small_run, tmp_path)
-    assert pl.read_parquet(tmp_path / FILES[1]).columns == ["question", "solution", "answer"]
-    provenance = pl.read_parquet(tmp_path / FILES[3])
-    assert provenance.equals(SAMPLES.check(small_run.samples).sort("chain_id"))
+def test_same_content_again_touches_nothing_and_leaves_nothing_beside_it(tmp_path: Path):
+    write(tmp_path / "set")
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "set").rglob("*")}
+    write(tmp_path / "set")
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "set").rglob("*")} == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["set"]
 
 
-def test_same_content_again_touches_nothing(small_run: SmallRun, tmp_path: Path):
-    write(small_run, tmp_path)
-    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
-    write(small_run, tmp_path)
-    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
+def test_earlier_publication_is_replaced_and_its_stale_file_removed(tmp_path: Path):
+    folder = tmp_path / "set"
+    write(folder, **{"data/train-00001-of-00002.parquet": "of an earlier publication"})
+    write(folder, **{"README.md": "# Another card"})
+    assert sorted(bytes_below(folder)) == sorted([*FILES, "manifest.json"])
+    assert (folder / "README.md").read_text() == "# Another card"
 
 
-def test_earlier_publication_is_replaced_and_its_stale_file_removed(small_run: SmallRun, tmp_path: Path):
-    write(small_run, tmp_path)
-    stale = tmp_path / "data/train-00001-of-00002.parquet"
-    stale.write_bytes(b"of an earlier publication")
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
-    manifest["files"].append({"path": "data/train-00001-of-00002.parquet", "size": 1, "sha256": "0"})
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    write(small_run, tmp_path, card="# Another card")
-    assert not stale.exists()
-    assert (tmp_path / "README.md").read_text() == "# Another card"
+def test_file_that_was_changed_by_hand_is_mended(tmp_path: Path):
+    folder = tmp_path / "set"
+    write(folder)
+    (folder / "ledger.parquet").write_text("embellished")
+    with pytest.raises(TableError, match=r"ledger\.parquet differs"):
+        read_dataset_manifest(folder)
+    write(folder)
+    assert (folder / "ledger.parquet").read_text() == "counts"
 
 
-def test_foreign_file_is_named_and_nothing_is_written(small_run: SmallRun, tmp_path: Path):
-    write(small_run, tmp_path)
-    (tmp_path / "thesis.tex").write_text("years of work")
-    before = bytes_below(tmp_path)
+def test_foreign_file_is_named_and_nothing_is_written(tmp_path: Path):
+    folder = tmp_path / "set"
+    write(folder)
+    (folder / "thesis.tex").write_text("years of work")
+    before = bytes_below(folder)
     with pytest.raises(TableError, match=r"thesis\.tex"):
-        write(small_run, tmp_path, card="# Another card")
-    assert bytes_below(tmp_path) == before
+        write(folder, **{"README.md": "# Another card"})
+    assert bytes_below(folder) == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["set"]
 
 
-def test_folder_with_a_foreign_readme_and_no_manifest_is_refused(small_run: SmallRun, tmp_path: Path):
+def test_file_that_somebody_puts_there_meanwhile_is_not_swept_away(tmp_path: Path):
+    folder = tmp_path / "set"
+    with staging(folder) as staged:
+        (staged / "README.md").write_text("# Card")
+        folder.mkdir()
+        (folder / "notes.txt").write_text("mine")
+        with pytest.raises(TableError, match=r"notes\.txt"):
+            replace_folder(staged, folder, title="Sums", license_name="mit")
+    assert bytes_below(folder) == {"notes.txt": b"mine"}
+
+
+def test_folder_with_a_foreign_readme_and_no_manifest_is_refused(tmp_path: Path):
     (tmp_path / "README.md").write_text("somebody's project")
     with pytest.raises(TableError, match=r"README\.md"):
-        write(small_run, tmp_path)
-    assert (tmp_path / "README.md").read_text() == "somebody's project"
+        write(tmp_path)
+    assert bytes_below(tmp_path) == {"README.md": b"somebody's project"}
 
 
-def test_interrupted_write_is_no_data_set_and_is_mended_by_the_next(
-    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    write_bytes = Path.write_bytes
+def test_interrupted_write_is_no_data_set_and_is_mended_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    move = Path.replace
 
-    def die_at_the_ledger(path: Path, data: bytes) -> int:
+    def die_at_the_ledger(path: Path, target: Path) -> Path:
         if path.name == "ledger.parquet":
             raise OSError("disk full")
-        return write_bytes(path, data)
+        return move(path, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", die_at_the_ledger)
+        patch.setattr(Path, "replace", die_at_the_ledger)
         with pytest.raises(OSError, match="disk full"):
-            write(small_run, tmp_path)
+            write(tmp_path / "set")
     with pytest.raises(TableError, match="no complete data set"):
-        read_dataset_manifest(tmp_path)
-    write(small_run, tmp_path)
-    assert [file.path for file in read_dataset_manifest(tmp_path).files] == FILES
+        read_dataset_manifest(tmp_path / "set")
+    write(tmp_path / "set")
+    assert [file.path for file in read_dataset_manifest(tmp_path / "set").files] == sorted(FILES)
 
 
-def test_manifest_that_points_outside_the_folder_deletes_nothing_there(small_run: SmallRun, tmp_path: Path):
+def test_manifest_that_points_outside_the_folder_deletes_nothing_there(tmp_path: Path):
     folder, outside = tmp_path / "set", tmp_path / "outside.txt"
     outside.write_text("not ours")
-    write(small_run, folder)
+    write(folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"] += [{"path": path, "size": 1, "sha256": "0"} for path in ("../outside.txt", os.fspath(outside))]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(TableError, match="no earlier publication of ours"):
-        write(small_run, folder, card="# Another card")
+        write(folder, **{"README.md": "# Another card"})
     assert outside.read_text() == "not ours"
-
-
-def test_chain_selected_twice_is_refused(small_run: SmallRun, tmp_path: Path):
-    with pytest.raises(TableError, match="more than once"):
-        write(small_run, tmp_path, samples=pl.concat([small_run.samples, small_run.samples.head(1)]))
-    assert bytes_below(tmp_path) == {}
-
-
-def test_local_folder_loads_as_a_data_set(published: Path, tmp_path: Path):
-    datasets = pytest.importorskip("datasets")
-    cache = str(tmp_path / "cache")
-    default = datasets.load_dataset(str(published), split="train", cache_dir=cache)
-    assert default.column_names == ["question", "solution", "answer"]
-    assert len(datasets.load_dataset(str(published), "provenance", split="train", cache_dir=cache)) == len(default)
