@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -55,13 +56,18 @@ class TrainingConfig(Section):
     """Steps between checkpoints, each with a look at the held-out samples; None: one an epoch."""
     seed: Annotated[int, Field(ge=0)] = 0
 
+    def num_steps(self, num_rows: int) -> int:
+        """Return the optimizer's steps for so many rows; the last one of an epoch may have fewer of them."""
+        return self.epochs * math.ceil(num_rows / self.global_batch)
+
 
 class HardwareConfig(Section):
     """Where it is trained, and in what portions; none of it changes a result but by rounding."""
 
     device: Literal["gpu", "cpu"] = "gpu"
     num_processes: Count = 1
-    """One for each GPU, of all machines together."""
+    """One for each GPU, of all machines together. Where the samples can't be shared evenly, the last step of an epoch
+    sees some of them twice."""
     num_machines: Count = 1
     """Each runs the flow with its own `machine_rank`, on the same `output`."""
     machine_rank: Annotated[int, Field(ge=0)] = 0

@@ -10,11 +10,12 @@ import importlib.util
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from limo_curation.errors import ConfigError, TransientError
+from limo_curation.progress import Progress
 from limo_curation.sampling.guarded_process import GuardedProcess
 from limo_curation.sft.config import HardwareConfig, SftConfig
 from limo_curation.sft.job import JobFolder
@@ -27,13 +28,13 @@ WITHOUT_TELEMETRY: Final = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "
 """All files are here already: nothing is asked of the Hub, and nothing is told."""
 
 
-def run_training(folder: JobFolder, config: SftConfig, *, on_step: Callable[[int], None] = lambda _: None) -> None:
+def run_training(folder: JobFolder, config: SftConfig, *, num_steps: int) -> None:
     """Train until the result is there.
 
     Args:
         folder: with the job and the examples.
         config: of the job.
-        on_step: is called with the last step that was measured, whenever there is a new one.
+        num_steps: of the whole training, for the progress that is shown.
 
     Raises:
         ConfigError: TRL or a tracker is not installed, a GPU's memory does not suffice, or the processes ended before
@@ -41,19 +42,21 @@ def run_training(folder: JobFolder, config: SftConfig, *, on_step: Callable[[int
         TransientError: they ended in between, and will go on from their last checkpoint when they are started again.
     """
     check_installed(config)
-    began_at = last_step(folder)
+    began_at = reached = last_step(folder)
+    progress = Progress("sft")
+    progress.start(num_steps, "steps")
+    progress.advance(reached)
     with GuardedProcess(
         launch_command(folder.folder, config),
         environment=environment_of(config.hardware, os.environ),
         log=folder.log,
         stop_seconds=STOP_SECONDS,
     ) as processes:
-        shown = None
         while processes.is_alive:
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            reached = last_step(folder)
-            if reached != shown:
-                on_step(shown := reached)
+            if (step := last_step(folder)) > reached:
+                progress.advance(step - reached)
+                reached = step
         status = processes.stop()
     if status == 0 and (folder.result() is not None or config.hardware.machine_rank > 0):
         return

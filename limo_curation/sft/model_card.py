@@ -6,11 +6,15 @@ Names come from strangers' files; `publishing/card.py` says how they are kept fr
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from typing import Any, Final
 
-from limo_curation.publishing.card import escape_markdown, fenced_json, yaml_scalar
+from huggingface_hub import ModelCardData
+
+from limo_curation.publishing.card import escape_markdown, fenced_json
 from limo_curation.sft.job import Job, Result
 
+HUB_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 LIBRARIES: Final = ("accelerate", "peft", "tokenizers", "torch", "transformers", "trl")
 
 
@@ -29,23 +33,40 @@ def render_model_card(job: Job, result: Result, metrics: list[dict[str, Any]]) -
 
     environment = Environment(
         loader=PackageLoader("limo_curation.sft", "."),
-        autoescape=False,  # noqa: S701  Markdown, not HTML: every foreign text passes the filter `md` or `yaml`
+        autoescape=False,  # noqa: S701  Markdown, not HTML: every foreign text passes the filter `md`
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters["md"] = escape_markdown
-    environment.filters["yaml"] = yaml_scalar
     return environment.get_template("model_card.md.jinja").render(
         job=job,
         result=result,
         training=job.config.training,
-        hub_student=job.student.partition("@")[0] if "/" in job.student else None,
-        hub_dataset=job.dataset.partition("@")[0] if "@" in job.dataset and "/" in job.dataset else None,
+        head=yaml_head(job),
         looks=[entry for entry in metrics if "eval_loss" in entry],
         settings=fenced_json(job.config.key_fields()),
     )
+
+
+def yaml_head(job: Job) -> str:
+    """Return what the Hub reads: the student and the set, where they are on the Hub."""
+    student, dataset = (name_on_hub(identity) for identity in (job.student, job.dataset))
+    head: Any = ModelCardData(
+        base_model=student,
+        datasets=None if dataset is None else [dataset],
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["limo-curation", "sft"],
+    )
+    return head.to_yaml()
+
+
+def name_on_hub(identity: str) -> str | None:
+    """Return `owner/name` of `owner/name@commit`, None for what lies in a folder."""
+    name, _, commit = identity.partition("@")
+    return name if commit and HUB_NAME.fullmatch(name) else None
 
 
 def training_versions() -> dict[str, str]:

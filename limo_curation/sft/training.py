@@ -94,7 +94,6 @@ def trainer_arguments(folder: JobFolder, config: SftConfig, *, num_rows: int, is
     at_once = hardware.micro_batch * hardware.num_processes
     every = {"strategy": "epoch"} if training.checkpoint_steps is None else {"strategy": "steps"}
     holds_out = training.held_out_share > 0
-    steps = num_steps(config, num_rows)
     trained_dtype = "bfloat16" if training.precision == "bf16" and training.method == "lora" else "float32"
     return SFTConfig(
         output_dir=str(folder.checkpoints),
@@ -109,7 +108,7 @@ def trainer_arguments(folder: JobFolder, config: SftConfig, *, num_rows: int, is
         num_train_epochs=training.epochs,
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.schedule,
-        warmup_steps=math.ceil(training.warm_up_share * steps),
+        warmup_steps=math.ceil(training.warm_up_share * training.num_steps(num_rows)),
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         optim="adamw_torch" if hardware.device == "cpu" else "adamw_torch_fused",
@@ -134,11 +133,6 @@ def trainer_arguments(folder: JobFolder, config: SftConfig, *, num_rows: int, is
         dataloader_pin_memory=hardware.device == "gpu",
         disable_tqdm=True,
     )
-
-
-def num_steps(config: SftConfig, num_rows: int) -> int:
-    """Return the optimizer steps of a whole training; the last one of an epoch may have fewer samples."""
-    return config.training.epochs * math.ceil(num_rows / config.training.global_batch)
 
 
 def low_rank_updates(config: SftConfig) -> Any:
