@@ -107,6 +107,29 @@ def report(
 
 
 @app.command()
+def sensitivity(
+    run: RunOption = None,
+    step: Annotated[float, typer.Option(min=0.001, max=0.999, help="Share of its value by which a knob moves.")] = 0.1,
+    only: Annotated[list[str] | None, typer.Option(help="A knob or a section, such as judging (repeat it).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+    output: Annotated[Path | None, typer.Option(help="The report's folder; default: the run's own.")] = None,
+) -> None:
+    """Tell how many samples of a finished run change when each of its numbers moves; the report shows it too."""
+    from limo_curation.report.html import write_report
+    from limo_curation.sensitivity.measuring import measure_sensitivity
+    from limo_curation.sensitivity.outcome import as_text, save_sensitivity
+
+    place = open_store(store)
+    record = chosen_record(place, run)
+    folder = output or own_folder(record)
+    found = measure_sensitivity(place, record, step=step, only=only or [])
+    file = save_sensitivity(found, folder)
+    page = write_report(place, record, load_samples(place, record), folder)
+    typer.echo(found.model_dump_json(indent=1) if as_json else f"{as_text(found)}\nsensitivity: {file}, report: {page}")
+
+
+@app.command()
 def plan(
     profile: Annotated[str, typer.Argument(help="A preset's name or the path of a TOML file.")],
     pilot: Annotated[

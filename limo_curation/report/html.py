@@ -26,6 +26,8 @@ from limo_curation.run_record import (
     shareable_config,
     spent_budget,
 )
+from limo_curation.sensitivity.outcome import HEADER, Sensitivity, load_sensitivity, rows_of
+from limo_curation.sensitivity.outcome import in_words as redraws_in_words
 from limo_curation.store import Store
 from limo_curation.tables import DROPPED
 
@@ -54,23 +56,26 @@ def write_report(store: Store, record: RunRecord, samples: pl.DataFrame, folder:
         store: where the run's entries are.
         record: the run; it may be unfinished.
         samples: its SAMPLES table, empty where the run has none yet.
-        folder: made if it is absent.
+        folder: made if it is absent; what `limo-curation sensitivity` left there is shown.
 
     Returns:
         The page's path, `<folder>/report.html`.
 
     Raises:
-        TableError: an entry that the run used is gone from the store.
+        TableError: an entry that the run used is gone from the store, or the sensitivity's file is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / REPORT_FILE
     temporary = folder / f"{REPORT_FILE}.tmp"
-    temporary.write_text(render_report(store, record, samples), encoding="utf-8")
+    sensitivity = load_sensitivity(folder, record.name)
+    temporary.write_text(render_report(store, record, samples, sensitivity), encoding="utf-8")
     temporary.replace(page)
     return page
 
 
-def render_report(store: Store, record: RunRecord, samples: pl.DataFrame) -> str:
+def render_report(
+    store: Store, record: RunRecord, samples: pl.DataFrame, sensitivity: Sensitivity | None = None
+) -> str:
     """Return the page as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -98,6 +103,7 @@ def render_report(store: Store, record: RunRecord, samples: pl.DataFrame) -> str
         picture=Markup(svg[svg.index("<svg") :]),  # noqa: S704
         reasons=reasons_with_example(store, record),
         domains=domains_by_source(samples),
+        sensitivity=None if sensitivity is None else shown_sensitivity(sensitivity),
         distributions=distributions(samples),
         samples=shown_samples(samples),
         run_config=json.dumps(shareable_config(record), indent=2, ensure_ascii=False),
@@ -128,6 +134,12 @@ def plan_and_outcome(store: Store, record: RunRecord) -> dict[str, Any] | None:
         for one in compared
     ]
     return {"pilot": forecast.pilot, "rows": rows, "words": in_words(compared), "notes": forecast.notes}
+
+
+def shown_sensitivity(sensitivity: Sensitivity) -> dict[str, Any]:
+    """Return what moving the run's knobs changes, as texts."""
+    words = "" if sensitivity.redraws is None else redraws_in_words(sensitivity.redraws)
+    return {"step": f"{sensitivity.step:g}", "header": HEADER, "rows": rows_of(sensitivity), "words": words}
 
 
 def domains_by_source(samples: pl.DataFrame) -> dict[str, Any]:
