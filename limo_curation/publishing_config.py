@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from limo_curation.problem_config import StageConfig
 
 
 class PublishingConfig(StageConfig):
     """A folder, and with `repo_id` also a data set repository on the Hub."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # in case somebody puts the token here
 
     title: str = "LIMO-style reasoning samples"
     license: str = "other"
@@ -31,7 +33,7 @@ class PublishingConfig(StageConfig):
     @field_validator("token_block")
     @classmethod
     def _token_block_is_a_name(cls, value: str | None) -> str | None:
-        # a token has capitals and an underscore; the value is not repeated, in case it is one
+        # a token has capitals and an underscore
         if value is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
             raise ValueError("the name of a Secret block is lower-case letters, digits and -; never put the token here")
         return value

@@ -106,9 +106,7 @@ def ask_hub(work: Callable[[], Result], *, repo_id: str, token: SecretStr) -> Re
     try:
         return after_waits(work)
     except (HfHubHTTPError, RuntimeError, LocalEntryNotFoundError) as error:
-        # the client's names for an upload and for a download that failed; the answer is their cause
-        cause = error if isinstance(error, HfHubHTTPError) else error.__cause__ or error
-        failure = from_status(cause, repo_id, token) if isinstance(cause, HfHubHTTPError) else unusable(cause, repo_id)
+        failure = from_client(error, repo_id, token)
     except OfflineModeIsEnabled:
         failure = ConfigError("HF_HUB_OFFLINE is set; unset it to publish")
     except (httpx2.TransportError, ConnectionError, TimeoutError, json.JSONDecodeError) as error:
@@ -117,7 +115,7 @@ def ask_hub(work: Callable[[], Result], *, repo_id: str, token: SecretStr) -> Re
         failure = unusable(error, repo_id)
     except ValueError as error:  # the client's checks: the repository's name, the card's head, an object's size
         failure = ConfigError(f"{repo_id}: {reason(str(error), token)}")
-    # raised out here, so that the client's error isn't its context either
+    # raised out here, so that the client's error is neither its context nor a variable of a frame of its traceback
     raise failure
 
 
@@ -144,6 +142,12 @@ def asked_seconds(error: HfHubHTTPError) -> float | None:
         return limit.reset_in_seconds + 1.0  # the Hub rounds
     asked = headers.get("Retry-After", "").strip()
     return float(asked) if asked.isdecimal() else WAIT_SECONDS
+
+
+def from_client(error: Exception, repo_id: str, token: SecretStr) -> CurationError:
+    """Return our error for the client's; what it raises for uploads and downloads has the Hub's answer as its cause."""
+    cause = error if isinstance(error, HfHubHTTPError) else error.__cause__ or error
+    return from_status(cause, repo_id, token) if isinstance(cause, HfHubHTTPError) else unusable(cause, repo_id)
 
 
 def from_status(error: HfHubHTTPError, repo_id: str, token: SecretStr) -> CurationError:

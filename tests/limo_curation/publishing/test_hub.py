@@ -1,216 +1,185 @@
-"""Publishing through the real client to a Hub on this machine that fails on demand."""
+"""Publishing through the real client to a Hub on this machine: what is sent, kept, deleted and tagged."""
 
-import json
-import logging
+import hashlib
 import os
-import pickle
-import socket
 import subprocess
 import sys
-import traceback
 from pathlib import Path
 
 import pytest
 
-from limo_curation.errors import ConfigError, TableError, TransientError
-from limo_curation.publishing.hub import HubCommit, publish_to_hub
+from limo_curation.errors import ConfigError, TableError
+from limo_curation.publishing.folder import MANIFEST
 from limo_curation.publishing_config import PublishingConfig
-from tests.loopback_hub import Blob, LoopbackHub, Repo
-from tests.small_run import HOSTILE_QUESTION
+from tests.loopback_hub import Blob, LoopbackHub
+from tests.publications import (
+    CONFIG,
+    INITIAL_COMMITS,
+    assert_main_holds,
+    assert_published_once,
+    publish,
+    write_set,
+)
 
 pytestmark = [
     pytest.mark.hub,
     # huggingface_hub 2.4 uploads LFS objects in a way that its own HTTP library deprecates
     pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning"),
 ]
-CONFIG = PublishingConfig(repo_id="owner/samples", tag="v1")
-INITIAL_COMMITS = 1
+ROOT = Path(__file__).parents[3]
+UNTAGGED = CONFIG.model_copy(update={"tag": None})
 
 
-def publish(folder: Path, hub: LoopbackHub, config: PublishingConfig = CONFIG) -> HubCommit:
-    return publish_to_hub(folder, config=config, endpoint=hub.endpoint)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_set(tmp_path / "dataset")
 
 
-def requests_to_commit(hub: LoopbackHub) -> list[str]:
-    return [request for request in hub.requests if "/commit/" in request]
-
-
-def test_published_set_reads_back_with_load_dataset_by_tag(published: Path, hub: LoopbackHub, tmp_path: Path):
-    commit = publish(published, hub)
+def test_set_is_published_in_one_private_commit_that_is_tagged(folder: Path, hub: LoopbackHub) -> None:
+    commit = publish(folder, hub)
     repo = hub.repos["owner/samples"]
     assert repo.private
-    assert len(repo.commits) == INITIAL_COMMITS + 1
-    assert repo.tags == {"v1": commit.revision}
-    assert repo.commits[-1].files["data/train-00000-of-00001.parquet"].is_lfs
-    program = (
-        "import json, datasets\n"
-        "default = datasets.load_dataset('owner/samples', revision='v1', split='train')\n"
-        "rows = datasets.load_dataset('owner/samples', 'provenance', split='train')\n"
-        "ledger = datasets.load_dataset('owner/samples', 'ledger', split='train')\n"
-        "texts = default['question'][:], rows['license'][:], ledger['drop_reason'][:]\n"
-        "print(json.dumps([default.column_names, *texts]))"
-    )
-    environment = os.environ | {
-        "HF_ENDPOINT": hub.endpoint,
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    }
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    columns, questions, licenses, reasons = json.loads(done.stdout.splitlines()[-1])
-    assert columns == ["question", "solution", "answer"]
-    assert HOSTILE_QUESTION in questions
-    assert None in licenses
-    assert reasons == ["unreadable", "too_short", "not_best"]
-    assert hub.token not in done.stdout + done.stderr
+    assert (commit.is_new, commit.revision, commit.tag) == (True, repo.commits[-1].oid, "v1")
+    assert commit.url == f"{hub.endpoint}/datasets/owner/samples/tree/v1"
+    assert_published_once(folder, hub)
 
 
-def test_unchanged_folder_makes_no_second_commit(published: Path, hub: LoopbackHub):
-    first, second = publish(published, hub), publish(published, hub)
+@pytest.mark.parametrize("config", [CONFIG, UNTAGGED], ids=["tagged", "untagged"])
+def test_unchanged_folder_makes_no_second_commit(folder: Path, hub: LoopbackHub, config: PublishingConfig) -> None:
+    first, second = publish(folder, hub, config), publish(folder, hub, config)
     assert (first.is_new, second.is_new) == (True, False)
     assert first.revision == second.revision
-    assert len(requests_to_commit(hub)) == 1
+    assert len([request for request in hub.requests if "/commit/" in request]) == 1
 
 
-def test_commit_of_somebody_else_meanwhile_is_not_overwritten(published: Path, hub: LoopbackHub):
-    def move(repo: Repo) -> None:
-        repo.commit("theirs", repo.commits[-1].files | {"theirs.txt": Blob(b"theirs", False)})
+def test_tag_that_holds_the_set_stays_though_main_went_on(folder: Path, hub: LoopbackHub, tmp_path: Path) -> None:
+    first = publish(folder, hub)
+    publish(write_set(tmp_path / "next", train=b"the next version"), hub, CONFIG.model_copy(update={"tag": "v2"}))
+    again = publish(folder, hub)
+    assert (again.is_new, again.revision) == (False, first.revision)
+    assert_main_holds(tmp_path / "next", hub)
 
-    hub.before_commit.append(move)
-    with pytest.raises(TransientError, match="main moved"):
-        publish(published, hub)
+
+def test_tag_of_another_content_is_refused_before_anything_moves(
+    folder: Path, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    publish(folder, hub)
+    other = write_set(tmp_path / "other", train=b"other bytes")
+    with pytest.raises(ConfigError, match="tags are never moved"):
+        publish(other, hub)
+    assert_published_once(folder, hub)
+
+
+def test_only_what_changed_is_sent(folder: Path, hub: LoopbackHub, tmp_path: Path) -> None:
+    publish(folder, hub)
+    hub.requests.clear()
+    changed = write_set(tmp_path / "changed", pool1=b"another second part")
+    publish(changed, hub, UNTAGGED)
+    assert [request for request in hub.requests if request.startswith("PUT")] == [
+        f"PUT lfs/{hashlib.sha256(b'another second part').hexdigest()}"
+    ]
+    assert hub.repos["owner/samples"].commits[-1].title == "Publish 2 of 6 files"
+    assert_main_holds(changed, hub)
+
+
+# -- files that are published no more ----------------------------------------------------------------------------------
+
+
+def test_file_that_is_published_no_more_goes_in_the_same_commit_and_others_stay(
+    folder: Path, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    publish(folder, hub)
     repo = hub.repos["owner/samples"]
-    assert [commit.title for commit in repo.commits] == ["initial commit", "theirs"]
-    assert repo.tags == {}
-    publish(published, hub)
-    assert "theirs.txt" in repo.commits[-1].files
+    repo.commit("theirs", repo.commits[-1].files | {"pool/theirs.parquet": Blob(b"theirs", True)})
+    smaller = write_set(tmp_path / "smaller", pool1=None, ledger=None)
+    publish(smaller, hub, UNTAGGED)
+    assert repo.commits[-1].title == "Publish 1 of 4 files, delete 2"
+    assert repo.commits[-1].files.pop("pool/theirs.parquet")
+    assert_main_holds(smaller, hub)
 
 
-def test_failed_commit_then_rerun_ends_in_one_commit_and_one_tag(published: Path, hub: LoopbackHub):
-    hub.fail("/commit/", status=500)
-    with pytest.raises(TransientError, match="500"):
-        publish(published, hub)
+def test_file_that_somebody_deleted_already_is_not_deleted_again(
+    folder: Path, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    publish(folder, hub)
     repo = hub.repos["owner/samples"]
-    assert len(repo.commits) == INITIAL_COMMITS
-    assert repo.tags == {}
-    commit = publish(published, hub)
-    assert len(repo.commits) == INITIAL_COMMITS + 1
-    assert repo.tags == {"v1": commit.revision}
+    kept = {path: blob for path, blob in repo.commits[-1].files.items() if path != "pool/pool1.parquet"}
+    repo.commit("theirs", kept)
+    smaller = write_set(tmp_path / "smaller", pool1=None)
+    publish(smaller, hub, UNTAGGED)
+    assert_main_holds(smaller, hub)
 
 
-def test_failed_tag_is_set_by_the_next_run_without_another_commit(published: Path, hub: LoopbackHub):
-    hub.fail("/tag/", status=503)
-    with pytest.raises(TransientError):
-        publish(published, hub)
-    commit = publish(published, hub)
-    assert not commit.is_new
-    assert hub.repos["owner/samples"].tags == {"v1": commit.revision}
-
-
-def test_too_many_requests_are_waited_out(published: Path, hub: LoopbackHub):
-    hub.fail("/preupload/", status=429, times=2)
-    assert publish(published, hub).is_new
-
-
-def test_failing_upload_of_a_blob_is_transient(published: Path, hub: LoopbackHub):
-    hub.fail("lfs/", status=500, times=100)
-    with pytest.raises(TransientError, match="500"):
-        publish(published, hub)
-    assert len(hub.repos["owner/samples"].commits) == INITIAL_COMMITS
-
-
-def test_tag_of_another_commit_is_refused_before_anything_moves(published: Path, hub: LoopbackHub):
-    publish(published, hub, PublishingConfig(repo_id="owner/samples"))
+@pytest.mark.parametrize(
+    "manifest", [b"", b"[]", b'{"files": "all"}', b'{"files": [{"path": "../x", "size": 1, "sha256": ""}]}']
+)
+def test_manifest_that_is_none_of_ours_lets_nothing_be_deleted(
+    folder: Path, hub: LoopbackHub, caplog: pytest.LogCaptureFixture, manifest: bytes
+) -> None:
+    publish(folder, hub, UNTAGGED)
     repo = hub.repos["owner/samples"]
-    repo.tags["v1"] = repo.commits[0].oid
-    with pytest.raises(ConfigError, match="never moved"):
-        publish(published, hub)
-    assert len(repo.commits) == INITIAL_COMMITS + 1
+    theirs = {MANIFEST: Blob(manifest, False), "theirs.txt": Blob(b"theirs", False)}
+    repo.commit("theirs", repo.commits[-1].files | theirs)
+    publish(folder, hub, UNTAGGED)
+    assert "none of ours" in caplog.text
+    assert repo.commits[-1].files.pop("theirs.txt")
+    assert_main_holds(folder, hub)
 
 
-def test_changed_file_is_refused_and_nothing_is_sent(published: Path, hub: LoopbackHub):
-    (published / "README.md").write_text("edited by hand")
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+def test_changed_file_is_refused_and_nothing_is_sent(folder: Path, hub: LoopbackHub) -> None:
+    (folder / "README.md").write_text("edited by hand")
     with pytest.raises(TableError, match=r"README\.md differs"):
-        publish(published, hub)
+        publish(folder, hub)
     assert hub.requests == []
 
 
-def test_corrupted_upload_is_found_and_not_tagged(published: Path, hub: LoopbackHub):
-    def corrupt(repo: Repo) -> None:
-        hub.objects.update(dict.fromkeys(hub.objects, b"other bytes"))
-
-    hub.before_commit.append(corrupt)
-    with pytest.raises(TableError, match="differ after the upload"):
-        publish(published, hub)
-    assert hub.repos["owner/samples"].tags == {}
+@pytest.mark.parametrize("private", [True, False])
+def test_repository_of_the_other_visibility_gets_nothing(folder: Path, hub: LoopbackHub, private: bool) -> None:
+    publish(folder, hub, CONFIG.model_copy(update={"private": not private}))
+    with pytest.raises(ConfigError, match="is public" if private else "is private"):
+        publish(folder, hub, CONFIG.model_copy(update={"private": private}))
+    assert_published_once(folder, hub)
 
 
-def test_public_repository_gets_nothing_that_was_meant_to_be_private(published: Path, hub: LoopbackHub):
-    publish(published, hub, PublishingConfig(repo_id="owner/samples", private=False))
-    (repo,) = hub.repos.values()
-    assert not repo.private
-    with pytest.raises(ConfigError, match="is public"):
-        publish(published, hub)
-    assert len(requests_to_commit(hub)) == 1
+def test_name_without_an_owner_is_the_users_own(folder: Path, hub: LoopbackHub) -> None:
+    assert publish(folder, hub, PublishingConfig(repo_id="samples")).repo_id == "owner/samples"
 
 
-def test_name_without_an_owner_is_the_users_own(published: Path, hub: LoopbackHub):
-    assert publish(published, hub, PublishingConfig(repo_id="samples")).repo_id == "owner/samples"
-
-
-@pytest.mark.parametrize(
-    ("path_part", "status"),
-    [("repos/create", 403), ("/commit/", 500), ("/preupload/", 401), ("validate-yaml", 400), ("lfs/", 403)],
-)
-def test_token_is_in_no_error_log_or_output(
-    published: Path,
-    hub: LoopbackHub,
-    path_part: str,
-    status: int,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-):
-    caplog.set_level(logging.DEBUG)
-    hub.fail(path_part, status=status, times=20)
-    with pytest.raises((ConfigError, TransientError)) as caught:
-        publish(published, hub)
-    error = caught.value
-    shown = "".join(traceback.format_exception(error)) + caplog.text + "".join(capfd.readouterr())
-    assert hub.token not in shown
-    assert hub.token.encode() not in pickle.dumps(error)
-    assert error.__cause__ is None
-    assert error.__context__ is None, "the client's error carries the request's headers"
-
-
-def test_missing_or_refused_token_is_the_configs_fault(
-    published: Path, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    with pytest.raises(ConfigError, match="the token has no right"):
-        publish(published, hub)
-    monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(ConfigError, match="HF_TOKEN is not set"):
-        publish(published, hub)
-
-
-@pytest.mark.parametrize(
-    "endpoint",
-    ["http://hub.example", "http://127.0.0.1.hub.example", "ftp://127.0.0.1", "https://user@hub.example", "hub"],
-)
-def test_token_is_never_sent_to_an_unsafe_endpoint(published: Path, hub: LoopbackHub, endpoint: str):
-    with pytest.raises(ConfigError, match="https"):
-        publish_to_hub(published, config=CONFIG, endpoint=endpoint)
-
-
-def test_unreachable_hub_is_transient(published: Path, hub: LoopbackHub):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        endpoint = f"http://localhost:{free.getsockname()[1]}"
-    with pytest.raises(TransientError, match="no usable answer"):
-        publish_to_hub(published, config=CONFIG, endpoint=endpoint)
-
-
-def test_impossible_repository_name_is_the_configs_fault(published: Path, hub: LoopbackHub):
+@pytest.mark.parametrize("repo_id", ["owner/two/parts", "owner/-name", "own er/name", ""])
+def test_impossible_repository_name_is_the_configs_fault(folder: Path, hub: LoopbackHub, repo_id: str) -> None:
     with pytest.raises(ConfigError):
-        publish(published, hub, PublishingConfig(repo_id="owner/two/parts"))
+        publish(folder, hub, PublishingConfig(repo_id=repo_id))
+    assert hub.repos == {}
+
+
+def test_folder_without_a_repository_is_not_published(folder: Path, hub: LoopbackHub) -> None:
+    with pytest.raises(ConfigError, match="repo_id is not set"):
+        publish(folder, hub, PublishingConfig())
+    assert hub.requests == []
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_files(hub: LoopbackHub, tmp_path: Path) -> None:
+    peaks = [peak_of_publication(tmp_path / str(size), hub, size=size) for size in (1 << 10, 256 << 20)]
+    assert peaks[1] - peaks[0] < 64 << 20, peaks
+
+
+def peak_of_publication(folder: Path, hub: LoopbackHub, *, size: int) -> int:
+    """Publish a set with one file of a size in a process of its own, and return its largest memory in bytes."""
+    write_set(folder, train=bytes(size))
+    section = PublishingConfig(repo_id=f"owner/samples-{size}").model_dump_json()
+    environment = os.environ | {"HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1"}
+    program = [sys.executable, "-m", "tests.publications", str(folder), section]
+    with subprocess.Popen(
+        program, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stderr is not None
+        errors = child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0, errors
+    assert len(hub.repos[f"owner/samples-{size}"].commits) == INITIAL_COMMITS + 1
+    return usage.ru_maxrss * 1024

@@ -1,6 +1,5 @@
 """Whatever goes wrong between us and the Hub, running it again ends in one commit and one tag."""
 
-import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -239,13 +238,3 @@ def test_object_that_was_damaged_on_its_way_is_found_and_not_tagged(folder: Path
     with pytest.raises(CurationError, match="differ after the upload"):
         publish(folder, hub)
     assert hub.repos["owner/samples"].tags == {}
-
-
-def test_refused_request_is_not_logged_with_its_token(
-    folder: Path, hub: LoopbackHub, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    hub.fail("/commit/", status=403, body=f'{{"error": "no such right for {hub.token}"}}'.encode())
-    with pytest.raises(ConfigError, match=r"no such right for \*\*\*"):
-        publish(folder, hub)
-    assert hub.token not in caplog.text
