@@ -173,6 +173,29 @@ def plan(
 
 
 @app.command()
+def memory(
+    profile: Annotated[str, typer.Argument(help="A preset of sft, such as limo-32b, or the path of a TOML file.")],
+    gpus: Annotated[int | None, typer.Option(min=1, help="Of all machines; default: the preset's processes.")] = None,
+    gpu: Annotated[str, typer.Option(help="Their kind.")] = "h100",
+    gpu_gb: Annotated[float | None, typer.Option(min=1, help="Memory of each; default: the kind's.")] = None,
+    host_gb: Annotated[
+        float | None, typer.Option(min=1, help="Memory of the main machine; default: not looked at.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A published set, whose rows are measured; default: LIMO's.")
+    ] = None,
+) -> None:
+    """Tell what a fine-tuning needs of memory and time; exit status 1 if it does not fit, with what would."""
+    from limo_curation.sft.plan import check_fits, plan_for, plan_text
+    from limo_curation.sft.presets import load_sft_config
+
+    config = load_sft_config(profile, dataset=dataset)
+    made = plan_for(config, gpu=gpu, num_gpus=gpus, gpu_gb=gpu_gb, host_gb=host_gb)
+    typer.echo(plan_text(made))
+    check_fits(made)
+
+
+@app.command()
 def calibrate(
     profile: Annotated[str, typer.Argument(help="A preset's name or a run file whose section judging has judges.")],
     labels: Annotated[

@@ -8,17 +8,19 @@ Bytes are counted (`memory.py`). Time is arithmetic over an assumed share of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from pydantic import ValidationError
 
 from limo_curation.errors import ConfigError
-from limo_curation.forecast.gpus import Gpu
+from limo_curation.forecast.gpus import Gpu, gpu_named
 from limo_curation.presets import readable
 from limo_curation.sft.config import SftConfig
+from limo_curation.sft.examples import load_tokenizer, make_examples
 from limo_curation.sft.memory import MemoryNeed, Part, memory_need
+from limo_curation.sft.places import find_student, read_samples
 from limo_curation.sft.presets import all_presets
 from limo_curation.sft.shapes import Shape, shape_of
 
@@ -93,6 +95,42 @@ def make_plan(config: SftConfig, hardware: Hardware, *, lengths: Sequence[int] |
     rows = lengths or [LIMO_TOKENS] * (LIMO_ROWS - 1) + [config.training.max_tokens]
     shape = shape_of(config.student)
     return SftPlan(config, shape, hardware, tuple(rows), memory_need(config, shape, longest=max(rows)))
+
+
+def plan_for(
+    config: SftConfig, *, gpu: str, num_gpus: int | None, gpu_gb: float | None, host_gb: float | None
+) -> SftPlan:
+    """Return the plan for hardware that is named instead of at hand; rows are measured where a data set is named.
+
+    Args:
+        config: what is planned.
+        gpu: kind of the GPUs.
+        num_gpus: of all machines together; None: as many as the config has processes.
+        gpu_gb: memory of each in GB; None: the kind's.
+        host_gb: memory of the main machine in GB; None: not looked at.
+
+    Raises:
+        ConfigError: an unknown GPU or student, or samples of a step that can't be shared among so many GPUs.
+        TableError, TransientError: the data set can't be read.
+    """
+    kind = gpu_named(gpu) if gpu_gb is None else replace(gpu_named(gpu), memory_gb=gpu_gb)
+    on_gpus = config.hardware.device == "gpu"
+    if on_gpus and num_gpus is not None:
+        config = with_processes(config, num_gpus)
+    hardware = Hardware(kind if on_gpus else None, None if host_gb is None else host_gb * 1e9)
+    return make_plan(config, hardware, lengths=None if config.dataset is None else row_lengths(config))
+
+
+def row_lengths(config: SftConfig) -> list[int]:
+    """Return the tokens of each row of a config's data set that would be trained on.
+
+    Raises:
+        ConfigError, TableError, TransientError: as in `fine_tune`.
+    """
+    tokenizer = load_tokenizer(find_student(config.student).folder)
+    samples = read_samples(config.dataset or "")
+    examples = make_examples(samples.rows, tokenizer, system_prompt=config.system_prompt, config=config.training)
+    return examples.rows["input_ids"].list.len().to_list()
 
 
 def check_fits(plan: SftPlan) -> None:
