@@ -20,6 +20,8 @@ from limo_curation.store import Artifact, KeptConfig, Manifest, Record, Store, j
 from limo_curation.tables import BENCHMARKS, DROPPED, RECORDED_CHAINS, SAMPLES
 
 RUNS_FOLDER: Final = "runs"
+EVALUATION_PREFIX: Final = "evaluation-"
+"""Of the names of evaluations, whose records stand among those of runs so that their tables are kept."""
 PROBLEM_STAGES: Final = (
     "ingestion",
     "screening",
@@ -32,6 +34,8 @@ PROBLEM_STAGES: Final = (
 STAGES: Final = (*PROBLEM_STAGES, "generation", "verification", "judging", "selection")
 """The stages in the order of the work: sections of the run file, and names in a run's record."""
 SECTIONS_WITHOUT_EFFECT: Final = ("execution", "engine")  # where and who samples: neither changes a result
+PLACE_OF_PUBLICATION: Final = ("repo_id", "private", "tag", "create_pr", "token_block")
+"""Settings of publishing that say where a set goes, not what it is: who runs a published config pushes it nowhere."""
 SIDE_TABLES: Final = (BENCHMARKS.name, RECORDED_CHAINS.name)  # read beside the problems, no step of their funnel
 LIFE_COLUMNS: Final = ("stage", "outcome", "chain_id", "drop_reason", "value", "threshold", "evidence")
 
@@ -67,8 +71,11 @@ def run_name(config: RunConfig) -> str:
 
 
 def without_effectless(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a run's config without the sections that change where it runs, not what comes out."""
-    return {name: section for name, section in config.items() if name not in SECTIONS_WITHOUT_EFFECT}
+    """Return a run's config without what changes where it runs and where its set goes, not what comes out."""
+    kept = {name: section for name, section in config.items() if name not in SECTIONS_WITHOUT_EFFECT}
+    publishing: dict[str, Any] = kept.get("publishing", {})
+    here = {name: value for name, value in publishing.items() if name not in PLACE_OF_PUBLICATION}
+    return kept | ({"publishing": here} if "publishing" in kept else {})
 
 
 def shareable_config(record: RunRecord) -> dict[str, Any]:
@@ -126,12 +133,12 @@ def list_records(store: Store) -> list[RunRecord]:
 
 
 def latest_record(store: Store) -> RunRecord:
-    """Return the record that was written last (by the file's time, since a record holds none).
+    """Return the record that was written last (by the file's time, since a record holds none), evaluations aside.
 
     Raises:
         TableError: the store has no runs.
     """
-    names = record_names(store)
+    names = [name for name in record_names(store) if not name.startswith(EVALUATION_PREFIX)]
     if not names:
         raise TableError(f"no run is recorded in {without_credentials(store.url)}; start one, or name another store")
     if len(names) == 1:

@@ -39,7 +39,11 @@ def pass_at_k(num_samples: int, num_correct: int, k: int) -> float: ...
 @overload
 def pass_at_k(num_samples: int | pl.Series, num_correct: pl.Series, k: int) -> pl.Series: ...
 @overload
+def pass_at_k(num_samples: pl.Series, num_correct: int, k: int) -> pl.Series: ...
+@overload
 def pass_at_k(num_samples: int | Integers, num_correct: Integers, k: int) -> Floats: ...
+@overload
+def pass_at_k(num_samples: Integers, num_correct: int, k: int) -> Floats: ...
 
 
 def pass_at_k(
@@ -55,7 +59,7 @@ def pass_at_k(
         k: samples that the chance is about, from 1 to n.
 
     Returns:
-        A fraction in [0, 1]: a float for two ints, a Series for a Series, else an array.
+        A fraction in [0, 1]: a float for two numbers, a Series where one of them is a Series, else an array.
 
     Raises:
         ValueError: k is below 1 or above n, c is negative or above n, or something is no whole number.
@@ -70,7 +74,9 @@ def pass_at_k(
     pairs, places = np.unique(np.stack([drawn.ravel(), correct.ravel()]), axis=1, return_inverse=True)
     chances = np.array([chance_of_one(int(n), int(c), k) for n, c in pairs.T], dtype=np.float64)
     found = chances[places.ravel()].reshape(drawn.shape)
-    return pl.Series("pass_at_k", found) if isinstance(num_correct, pl.Series) else found
+    if isinstance(num_samples, pl.Series) or isinstance(num_correct, pl.Series):
+        return pl.Series("pass_at_k", found)
+    return found if found.ndim else float(found)
 
 
 def chance_of_one(num_samples: int, num_correct: int, k: int) -> float:

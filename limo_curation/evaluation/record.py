@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import polars as pl
 
@@ -12,10 +11,8 @@ from limo_curation.evaluation.report import Evaluated
 from limo_curation.evaluation.report.markdown import recipe_of
 from limo_curation.evaluation.tables import ATTEMPTS
 from limo_curation.files import without_credentials
-from limo_curation.run_record import RunRecord, save_record, without_effectless
+from limo_curation.run_record import EVALUATION_PREFIX, RunRecord, save_record, without_effectless
 from limo_curation.store import Artifact, Store, json_digest
-
-EVALUATION_PREFIX: Final = "evaluation-"
 
 
 def evaluation_name(config: EvaluationConfig) -> str:

@@ -8,6 +8,7 @@ from limo_curation.errors import TableError
 from limo_curation.files import without_credentials
 from limo_curation.problem_config import ScreeningConfig
 from limo_curation.run_record import (
+    EVALUATION_PREFIX,
     drop_reasons,
     explain_problem,
     funnel,
@@ -87,6 +88,14 @@ def test_latest_record_is_the_one_written_last(tmp_path: Path):
     newer = make_small_run(tmp_path, profile="a").record
     assert latest_record(store) == newer
     assert list_records(store) == [newer, older]
+
+
+def test_an_evaluation_is_on_record_but_never_the_latest_run(tmp_path: Path):
+    record = make_small_run(tmp_path).record
+    store = Store(str(tmp_path))
+    save_record(store, record.model_copy(update={"name": f"{EVALUATION_PREFIX}tiny-1"}))
+    assert latest_record(store) == record
+    assert len(list_records(store)) == 2
 
 
 def test_funnel_counts_every_stage_but_side_tables(small_run: SmallRun):
