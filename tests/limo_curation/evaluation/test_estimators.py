@@ -62,6 +62,8 @@ def test_arrays_and_series_say_what_single_numbers_say(cases: list[tuple[int, in
 def test_one_number_of_samples_stands_for_all_items() -> None:
     assert pass_at_k(4, np.array([[0, 1], [2, 4]]), 2).tolist() == [[0.0, 0.5], [5 / 6, 1.0]]
     assert pass_at_k(4, pl.Series([0, 1]), 4).to_list() == [0.0, 1.0]
+    assert pass_at_k(pl.Series([4, 8]), 1, 2).to_list() == [0.5, 0.25]
+    assert pass_at_k(np.int64(4), np.int64(1), 2) == 0.5
     assert pass_at_k(4, pl.Series([], dtype=pl.Int64), 1).to_list() == []
 
 
