@@ -50,11 +50,15 @@ class JudgeConfig(Section):
     weight: Fraction = 0.5
     """The judges' share in a chain's quality, the rules have the rest; 0: they are on record and decide nothing."""
     compares_best: bool = False
-    """Ask in both orders which of a problem's two best chains is better; the judge's choice is the better one."""
+    """Ask in both orders which of a problem's two best chains is better; the judge's choice is the better one. Its
+    calibration has to have compared labelled chains, and the higher label to have won more often than lost."""
     calibration: str | None = None
     """File that `limo-curation calibrate` wrote of these judges. Where their share is above 0 there has to be one."""
     min_kappa: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The lower end of the calibrated agreement's 95 % interval, below which the judges decide nothing."""
+    min_problems: Count = 30
+    """Problems that the calibration's chains are of, below which the judges decide nothing: a judge that happens to be
+    right about a few has an interval without a width."""
     max_unscored: Fraction = 0.1
     """Share of the calibration's chains without a readable grade, above which the judges decide nothing."""
     when_untrusted: Literal["fail", "rules_decide"] = "fail"

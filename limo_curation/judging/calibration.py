@@ -238,6 +238,11 @@ def why_untrusted(config: JudgeConfig, sampler: Sampler) -> str | None:
 
 def below_floor(known: Calibration, config: JudgeConfig) -> str | None:
     """Return why what was measured is not enough to decide anything; None: it is."""
+    if known.num_problems < config.min_problems:
+        return (
+            f"it rests on chains of {known.num_problems} problems, below min_problems = {config.min_problems}; label "
+            "chains of more problems"
+        )
     if known.panel.unscored_fraction > config.max_unscored:
         return (
             f"{known.panel.num_unscored} of {known.panel.num_chains} labelled chains have no readable grade, above "
@@ -248,6 +253,19 @@ def below_floor(known: Calibration, config: JudgeConfig) -> str | None:
         return (
             f"the lower end of kappa is {low}, below min_kappa = {config.min_kappa:g}; take a better judge or label "
             f"more than {known.panel.num_chains} chains"
+        )
+    return why_not_compare(known.pairs) if config.compares_best else None
+
+
+def why_not_compare(pairs: PairReport) -> str | None:
+    """Return why judges may not compare chains; None: on labelled ones the better one won more often than it lost."""
+    mend = "or set judging.judge.compares_best = false"
+    if pairs.right_fraction is None or pairs.wrong_fraction is None:
+        return f"no labelled pair was compared; label chains of one problem with different levels, {mend}"
+    if pairs.right_fraction <= pairs.wrong_fraction:
+        return (
+            f"of {pairs.num_pairs} labelled pairs the higher label wins {pairs.right_fraction:.0%} and loses "
+            f"{pairs.wrong_fraction:.0%}; take a better judge, {mend}"
         )
     return None
 

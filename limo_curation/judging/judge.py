@@ -134,8 +134,11 @@ def ask_about_parts(
         sampler: the engine that serves its models.
         progress: is told of each reply.
 
-    Returns, Raises:
-        As `ask_judges`.
+    Returns:
+        A JUDGEMENTS table, judge by judge, each in the order of the chains.
+
+    Raises:
+        TransientError, BudgetError: as `ask_judges`.
     """
     asked: deque[tuple[str, JudgeModel, float]] = deque()  # in the order in which completions come back
 
@@ -154,7 +157,7 @@ def ask_about_parts(
         if progress is not None:
             progress.advance(1)
     table = pl.DataFrame(judged, schema=JUDGEMENTS, orient="row")
-    logger.info("%d replies about chains, %d unparsed", table.height, table["level"].null_count())
+    logger.info("%d replies of judges, %d unparsed", table.height, table["level"].null_count())
     return table
 
 
@@ -191,8 +194,8 @@ def schema_text(reply: type[Reply]) -> str:
 
 
 def rubric_digest() -> str:
-    """Return what identifies the question: a digest of the rubric and of the asked-for shape of a reply."""
-    return json_digest([template("grade"), schema_text(Grades)])[:32]
+    """Return what identifies the questions: a digest of both prompts and of the asked-for shape of a grading."""
+    return json_digest([template("grade"), template("compare"), schema_text(Grades)])[:32]
 
 
 def panel_digest(config: JudgeConfig, sampler: Sampler) -> str:

@@ -26,8 +26,8 @@ from limo_curation.sampling.cache import CachedSampler
 from limo_curation.store import Store
 from tests.limo_curation.judging.judges import Judge, grades, preference
 
-ALONE = JudgeConfig(models=(JudgeModel(model="one@main"),))
-PANEL = JudgeConfig(models=(JudgeModel(model="one@main"), JudgeModel(model="other", num_seeds=2, temperature=0.6)))
+ONE, OTHER = JudgeModel(model="one@main"), JudgeModel(model="other", num_seeds=2, temperature=0.6)
+ALONE, PANEL = (JudgeConfig(models=models, min_problems=4) for models in ((ONE,), (ONE, OTHER)))
 NUM_PROBLEMS = 20
 NUM_CHAINS = 40
 
@@ -173,6 +173,16 @@ def test_other_judges_are_not_vouched_for(tmp_path: Path) -> None:
         may_decide(named, judge)
     relaxed = named.model_copy(update={"when_untrusted": "rules_decide"})
     assert not may_decide(relaxed, judge)
+
+
+def test_a_judge_that_was_right_about_every_chain_of_a_few_problems_is_not_vouched_for(tmp_path: Path) -> None:
+    """Resampling a few chains that all agree tells nothing: the interval has no width."""
+    judge = Judge(perfect, by_truth)
+    found, _ = calibrate(labelled().head(8), config=ALONE, sampler=judge)
+    write_calibration(found, tmp_path / "calibration.json")
+    named = ALONE.model_copy(update={"calibration": str(tmp_path / "calibration.json"), "min_problems": 5})
+    assert (found.panel.kappa_low, found.panel.kappa_high) == (1.0, 1.0)
+    assert "it rests on chains of 4 problems, below min_problems = 5" in str(why_untrusted(named, judge))
 
 
 def test_a_small_set_does_not_vouch_for_a_judge_that_was_lucky(tmp_path: Path) -> None:

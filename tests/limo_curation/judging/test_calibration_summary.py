@@ -12,7 +12,7 @@ from limo_curation.judging.calibration_summary import describe, write_all
 from limo_curation.sampling import SampleRequest
 from tests.limo_curation.judging.judges import Judge, grades
 
-CONFIG = JudgeConfig(models=(JudgeModel(model="one"),))
+CONFIG = JudgeConfig(models=(JudgeModel(model="one"),), min_problems=10)
 
 
 def labelled() -> pl.DataFrame:

@@ -89,7 +89,7 @@ def vouched_for(folder: Path, judge: JudgeConfig, sampler: Sampler, **changes: A
         panel=agreement,
         rules=agreement,
         judges=(),
-        pairs=PairReport(num_pairs=0, right_fraction=None, wrong_fraction=None, order=OrderBias(0, 0, None, None)),
+        pairs=PairReport(num_pairs=20, right_fraction=0.8, wrong_fraction=0.1, order=OrderBias(20, 0, 0.0, 0.5)),
     )
     folder.mkdir(exist_ok=True)
     write_calibration(known.model_copy(update=changes), folder / "calibration.json")
@@ -227,6 +227,7 @@ def test_judges_that_only_watch_need_no_calibration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"num_problems": 29}, "chains of 29 problems, below min_problems = 30"),
         ({"panel_digest": "0" * 32}, "other judges or settings"),
         ({"rubric_digest": "0" * 32}, "another rubric"),
         (
@@ -251,6 +252,24 @@ def test_a_calibration_that_does_not_vouch_for_the_judges_leaves_the_rules_alone
     assert column(outcome, "quality") == column(outcome, "rule_score")
     assert outcome.manifest.metrics["is_panel_trusted"] == 0
     assert re.search(f"the judges may not decide, the rules do alone: .*{message}", caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        (None, None, "no labelled pair was compared"),
+        (0.4, 0.4, "20 labelled pairs the higher label wins 40% and loses 40%"),
+    ],
+)
+def test_judges_that_do_not_know_the_better_one_of_two_may_not_compare(
+    tmp_path: Path, right: float | None, wrong: float | None, message: str
+) -> None:
+    judge = Judge(by_checking)
+    pairs = PairReport(num_pairs=20, right_fraction=right, wrong_fraction=wrong, order=OrderBias(20, 0, 0.0, 0.5))
+    grading = vouched_for(tmp_path, WEIGHING, judge, pairs=pairs)
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path, grading.model_copy(update={"compares_best": True}), judge)
+    assert run(tmp_path, grading, judge).manifest.metrics["is_panel_trusted"] == 1
 
 
 def test_a_calibration_of_an_older_revision_does_not_vouch(tmp_path: Path) -> None:
