@@ -73,5 +73,5 @@ def outcome_line(commit: HubCommit, *, tag: str | None) -> str:
     done = "published" if commit.is_new else "found as it should be"
     if commit.pull_request is None:
         return f"{commit.repo_id} at {commit.revision[:12]}, tag {commit.tag}, {done}: {commit.url}"
-    wait = f"; the tag {tag} is set by the next run after it is merged" if tag is not None else ""
+    wait = f"; once it is merged, the next run sets the tag {tag}" if tag is not None else ""
     return f"{commit.repo_id}, pull request {done}: {commit.pull_request}{wait}"

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from limo_curation.errors import ConfigError
 from limo_curation.presets import PRESETS_FOLDER, load_config
 from limo_curation.publishing_config import PublishingConfig
+from limo_curation.run_record import run_name
 
 PASTED = "hf_" + "MadeUpForThisTest" * 2
 
@@ -40,3 +41,12 @@ def test_token_in_a_run_file_is_not_repeated_either(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="never put the token here") as caught:
         load_config(str(run_file))
     assert PASTED not in str(caught.value)
+
+
+def test_where_a_set_goes_makes_no_other_run_of_it() -> None:
+    here = load_config("recorded")
+    place = {"repo_id": "owner/samples", "private": False, "tag": "v1", "create_pr": True, "token_block": "hub"}
+    there = load_config("recorded", publishing=here.publishing.model_copy(update=place))
+    assert run_name(there) == run_name(here)
+    entitled = load_config("recorded", publishing=here.publishing.model_copy(update={"title": "Another title"}))
+    assert run_name(entitled) != run_name(here)
