@@ -15,11 +15,12 @@ from prefect import flow
 from flows.generate import generate
 from limo_curation.config import ExecutionConfig, RunConfig
 from limo_curation.engine_config import EngineConfig
-from limo_curation.errors import ConfigError
+from limo_curation.errors import BudgetError, ConfigError
 from limo_curation.judge_config import JudgeConfig, JudgeModel
 from limo_curation.judging.hand_written import read_decisions
 from limo_curation.judging_config import JudgingConfig
 from limo_curation.run_record import RunRecord, save_record
+from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.store import Artifact, Store
 from limo_curation.tables import VERIFIED_CHAINS
@@ -58,6 +59,19 @@ def test_judges_grade_where_the_engine_is_and_contested_chains_are_listed(prefec
     assert "3 contested chains" in (tmp_path / "runs" / "r1" / "contested.html").read_text(encoding="utf-8")
     alone(chains, WATCHING, judge, str(tmp_path))
     assert len(judge.requests) == 3
+
+
+class Spent(Judge):
+    """Has no token left."""
+
+    def complete(self, request: SampleRequest) -> Completion:
+        raise BudgetError("engine.max_total_tokens = 1 is spent")
+
+
+@pytest.mark.prefect
+def test_a_spent_budget_says_which_stage_is_not_done(prefect_server: None, tmp_path: Path) -> None:
+    with pytest.raises(BudgetError, match=r"judging is not done: engine\.max_total_tokens = 1"):
+        alone(given(tmp_path), WATCHING, Spent(), str(tmp_path))
 
 
 @pytest.mark.prefect
