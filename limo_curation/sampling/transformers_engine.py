@@ -124,7 +124,12 @@ def decode(model: Any, input_ids: Any, mask: Any, batch: Sequence[SampleRequest]
     with torch.inference_mode():
         while rows:
             output = model(
-                input_ids=input_ids, attention_mask=mask, position_ids=position, past_key_values=cache, logits_to_keep=1
+                input_ids=input_ids,
+                attention_mask=mask,
+                position_ids=position,
+                past_key_values=cache,
+                use_cache=True,  # whatever the model's config says: training leaves it switched off
+                logits_to_keep=1,
             )
             cache = output.past_key_values
             uniform = [draws[row][min(len(written[row]), len(draws[row]) - 1)] for row in rows]

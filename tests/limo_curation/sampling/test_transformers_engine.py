@@ -219,3 +219,18 @@ def test_revision_follows_what_can_change_a_text(tmp_path: Path) -> None:
     settings = folder / "tokenizer_config.json"
     settings.write_text(settings.read_text().replace("assistant", "helper"))  # the chat template
     assert TransformersSampler(batch_size=1).revision(str(folder)) != before
+
+
+def test_a_model_that_was_saved_in_training_with_its_cache_switched_off_writes_the_same(
+    sampler: TransformersSampler, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tuned"
+    shutil.copytree(WEAK, folder)
+    for name in ("config.json", "generation_config.json"):
+        text = (folder / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace('"use_cache": true', '"use_cache": false'), encoding="utf-8")
+    asked = [request(question) for question in QUESTIONS]
+
+    written = texts(sampler, *[replace(one, model=str(folder)) for one in asked])
+
+    assert written == texts(sampler, *asked)
