@@ -66,6 +66,7 @@ NOT_MOVED: Final[Mapping[str, str]] = {
     "verification.num_workers": "changes no row",
     "judging.judge.min_kappa": "decides whether judges are trusted, not how",
     "judging.judge.max_unscored": "decides whether judges are trusted, not how",
+    "judging.judge.min_problems": "decides whether judges are trusted, not how",
 }
 
 
