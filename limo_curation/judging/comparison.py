@@ -75,22 +75,29 @@ def ask_preferences(pairs: pl.DataFrame, *, config: JudgeConfig, sampler: Sample
     """
     columns = ("question", "first_id", "first", "second_id", "second")
     rows = pairs.select(pl.col(columns).fill_null("")).rows(named=True)
-    each = [(judge, row, attempt) for judge in config.models for row in rows for attempt in range(judge.num_seeds)]
+    most = config.max_chain_characters
 
     def requests() -> Iterator[SampleRequest]:
-        for judge, row, attempt in each:
-            for one, other in (("first", "second"), ("second", "first")):
-                prompt = compare_prompt(
-                    row["question"], row[one], row[other], max_chain_characters=config.max_chain_characters
+        for judge in config.models:
+            for row in rows:
+                in_order, swapped = (
+                    compare_prompt(row["question"], row[one], row[other], max_chain_characters=most).text
+                    for one, other in (("first", "second"), ("second", "first"))
                 )
-                yield judge_request(judge, prompt.text, Preference, row["first_id"], attempt)
+                for attempt in range(judge.num_seeds):
+                    yield judge_request(judge, in_order, Preference, row["first_id"], attempt)
+                    yield judge_request(judge, swapped, Preference, row["first_id"], attempt)
 
+    each = [(judge, row, attempt) for judge in config.models for row in rows for attempt in range(judge.num_seeds)]
     completions = sampler.sample(requests())
-    table: list[tuple[object, ...]] = []
-    for judge, row, attempt in each:
-        both = next(completions), next(completions)
-        places = (preferred_place(one) for one in both)
-        table.append((row["first_id"], row["second_id"], judge_name(judge), attempt, *places, *cost_of(*both)))
+    table = [
+        (
+            *(row["first_id"], row["second_id"], judge_name(judge), attempt),
+            *(preferred_place(in_order), preferred_place(swapped)),
+            *cost_of(in_order, swapped),
+        )
+        for (judge, row, attempt), in_order, swapped in zip(each, completions, completions, strict=True)
+    ]
     return pl.DataFrame(table, schema=PREFERENCES, orient="row")
 
 
