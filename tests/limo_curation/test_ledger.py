@@ -58,6 +58,14 @@ def test_long_evidence_is_cut_by_characters_not_bytes() -> None:
     assert dropped_rows(frame_of([1]), stage="s", rule=rule)["evidence"].to_list() == ["证" * MAX_EVIDENCE_CHARACTERS]
 
 
+def test_columns_in_chunks_of_their_own_are_written_to_the_ledger_too() -> None:
+    names = pl.concat([pl.Series("name", ["a"]), pl.Series("name", ["b"])], rechunk=False)
+    frame = frame_of([1, 2]).with_columns(names)
+    assert frame.n_chunks("all") == [1, 1, 2]
+    rule = DropRule("named", pl.lit(True), evidence=pl.format("{}: {}", "problem_id", "name"))
+    assert dropped_rows(frame, stage="s", rule=rule)["evidence"].to_list() == ["p0: a", "p1: b"]
+
+
 @given(st.lists(st.none() | st.integers(0, 40), max_size=30))
 def test_kept_and_dropped_are_the_input_in_two_halves(lengths: list[int | None]) -> None:
     frame = frame_of(lengths)
