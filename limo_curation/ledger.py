@@ -65,7 +65,7 @@ def dropped_rows(frame: pl.DataFrame, *, stage: str, rule: DropRule) -> pl.DataF
     chain_id = pl.col("chain_id") if "chain_id" in frame.columns else pl.lit(None, pl.String)
     evidence = pl.lit(None, pl.String) if rule.evidence is None else rule.evidence.cast(pl.String)
     value = pl.lit(None, pl.Float64) if rule.value is None else rule.value.cast(pl.Float64)
-    # where columns are chunked differently, as behind a file of several blocks, `pl.format` of Polars 2.1 panics
+    # `pl.format` of Polars 2.1 panics where a filter has left one column, but not another, an empty chunk
     return frame.rechunk().select(
         stage=pl.lit(stage),
         problem_id=pl.col("problem_id"),

@@ -58,12 +58,12 @@ def test_long_evidence_is_cut_by_characters_not_bytes() -> None:
     assert dropped_rows(frame_of([1]), stage="s", rule=rule)["evidence"].to_list() == ["证" * MAX_EVIDENCE_CHARACTERS]
 
 
-def test_columns_in_chunks_of_their_own_are_written_to_the_ledger_too() -> None:
-    names = pl.concat([pl.Series("name", ["a"]), pl.Series("name", ["b"])], rechunk=False)
-    frame = frame_of([1, 2]).with_columns(names)
+def test_rows_of_which_a_chunk_is_kept_whole_are_written_to_the_ledger() -> None:
+    names = pl.concat([pl.Series("name", ["kept"]), pl.Series("name", ["dropped", "dropped"])], rechunk=False)
+    frame = frame_of([1, 2, 3]).with_columns(names)
     assert frame.n_chunks("all") == [1, 1, 2]
-    rule = DropRule("named", pl.lit(True), evidence=pl.format("{}: {}", "problem_id", "name"))
-    assert dropped_rows(frame, stage="s", rule=rule)["evidence"].to_list() == ["p0: a", "p1: b"]
+    rule = DropRule("named", pl.col("name") == "dropped", evidence=pl.format("{}: {}", "problem_id", "name"))
+    assert apply_rules(frame, stage="s", rules=[rule])[1]["evidence"].to_list() == ["p1: dropped", "p2: dropped"]
 
 
 @given(st.lists(st.none() | st.integers(0, 40), max_size=30))
