@@ -65,9 +65,8 @@ def run_name(config: RunConfig) -> str:
 
     Credentials don't count: who runs a published config has other ones, and a new password makes no new run.
     """
-    return (
-        f"{config.profile}-{json_digest(without_credentials(without_effectless(config.model_dump(mode='json'))))[:8]}"
-    )
+    told = without_credentials(without_effectless(config.model_dump(mode="json")))
+    return f"{config.profile}-{json_digest(told)[:8]}"
 
 
 def without_effectless(config: dict[str, Any]) -> dict[str, Any]:

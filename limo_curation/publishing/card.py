@@ -30,7 +30,18 @@ PICTURE: Final = "funnel.png"
 RUN_FILE: Final = "run.json"
 MAX_NAME_CHARACTERS: Final = 120  # ours: a name in a table cell, not a text
 MAX_ROWS: Final = 50  # ours: of a table of foreign names
+MAX_DIGEST_CHARACTERS: Final = 40  # ours: a commit's, enough of a SHA-256 to tell files apart
 GRADERS: Final = ("math-verify", "sympy")  # libraries that may change a verdict
+POLICY_QUESTIONS: Final = {
+    "percent": "a percent sign on one side only",
+    "units": "a unit on one side only",
+    "lists": "bare lists in another order",
+    "repeats": "an element that one list repeats",
+    "brackets": "the same elements as list, tuple or set",
+    "decimals": "a decimal that may be the other side rounded",
+    "names": "a name on one side only, as in y = 1",
+}
+"""What each field of `AnswerPolicy` decides, in the words of a reader who has not read it."""
 LENGTH_SHARES: Final = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 UNSAFE_IN_MARKDOWN: Final = re.compile(r"[^\w\s./,()…-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=www)\.", re.IGNORECASE)
 
@@ -42,6 +53,7 @@ def render_card(
     *,
     config: PublishingConfig,
     data: Sequence[DataConfig],
+    pool_outcomes: pl.DataFrame,
     licenses: Sequence[LicensedRows],
     chain_licenses: Sequence[LicensedRows],
 ) -> str:
@@ -53,6 +65,7 @@ def render_card(
         samples: its SAMPLES table.
         config: its publishing section.
         data: the set's configs: default, provenance, pool and ledger.
+        pool_outcomes: how many problems of the pool came to which end: `outcome_stage`, `outcome`, `problems`.
         licenses: rows of the set by source and licence.
         chain_licenses: the sources of recorded chains, with their licences.
 
@@ -73,6 +86,8 @@ def render_card(
         picture=PICTURE,
         funnel=funnel(store, record).to_dicts(),
         reasons=drop_reasons(store, record).to_dicts(),
+        pool_outcomes=pool_outcomes.to_dicts(),
+        difficulty=run.difficulty,
         stages_off=[name for name, section in run if getattr(section, "enabled", True) is False],
         **license_facts(licenses, chain_licenses),
         max_rows=MAX_ROWS,
@@ -112,6 +127,7 @@ def environment() -> Any:
     made.filters["md"] = escape_markdown
     made.filters["count"] = lambda number: f"{number:,.0f}"
     made.filters["fenced"] = fenced_json
+    made.filters["model"] = shown_model
     made.filters["terms"] = terms
     return made
 
@@ -172,7 +188,7 @@ def grader_facts(store: Store, record: RunRecord, config: RunConfig) -> dict[str
     return {
         "source_digest": "not on record" if manifest is None else manifest.source_digest[:16],
         "libraries": [(name, libraries[name]) for name in GRADERS if name in libraries],
-        "policy": list(config.verification.policy.model_dump().items()),
+        "policy": [(POLICY_QUESTIONS[name], value) for name, value in config.verification.policy.model_dump().items()],
     }
 
 
@@ -202,7 +218,7 @@ def pinned_inputs(store: Store, record: RunRecord) -> list[dict[str, str]]:
     """Return the revisions and digests of files, data sets, models and tokenizers that the run has read."""
     found = [store.manifest(artifact.stage, artifact.key) for artifact in record.artifacts.values()]
     return [
-        {"stage": manifest.stage, "name": name, "value": value}
+        {"stage": manifest.stage, "name": model_name(name), "value": value[:MAX_DIGEST_CHARACTERS]}
         for manifest in found
         if manifest is not None
         for name, value in sorted(manifest.extra_inputs.items())
@@ -240,6 +256,11 @@ def escape_markdown(text: str | None) -> str:
     line = one_line(text)
     shown = line if len(line) <= MAX_NAME_CHARACTERS else line[: MAX_NAME_CHARACTERS - 1] + "…"
     return UNSAFE_IN_MARKDOWN.sub(lambda match: f"&#{ord(match.group())};", shown)
+
+
+def shown_model(model: str) -> str:
+    """Return the name of a model as it may stand in a line of Markdown."""
+    return escape_markdown(model_name(model))
 
 
 def fenced_json(value: Any) -> str:

@@ -14,7 +14,7 @@ The same run gives the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -62,18 +62,27 @@ def write_dataset(store: Store, record: RunRecord, folder: Path, *, config: Publ
     chain_licenses = licensed_chains(generation.recorded, samples)
     require_licenses([*licenses, *chain_licenses], config=config)
     released = with_messages(samples, system_prompt=system_prompt_of(generation))
+    outcomes: list[pl.DataFrame] = []
+    pool = counting(pool_parts(store, record), outcomes)
     with staging(folder) as staged:
         data = [
             write_config(staged, "default", "data", 1, [released], schema=RELEASED.schema),
             write_config(staged, "provenance", "provenance", 1, [samples], schema=SAMPLES.schema),
-            write_config(staged, "pool", "pool", num_pool_parts(record), pool_parts(store, record), schema=POOL.schema),
+            write_config(staged, "pool", "pool", num_pool_parts(record), pool, schema=POOL.schema),
             write_ledger(staged, drop_reasons(store, record)),
         ]
         (staged / PICTURE).write_bytes(draw_funnel(funnel(store, record), file_format="png"))
         run_file = json.dumps(shareable_config(record), indent=2, ensure_ascii=False)
         (staged / RUN_FILE).write_text(run_file + "\n", encoding="utf-8")
         card = render_card(
-            store, record, samples, config=config, data=data, licenses=licenses, chain_licenses=chain_licenses
+            store,
+            record,
+            samples,
+            config=config,
+            data=data,
+            pool_outcomes=added_up(outcomes),
+            licenses=licenses,
+            chain_licenses=chain_licenses,
         )
         (staged / CARD).write_text(card, encoding="utf-8")
         return replace_folder(staged, folder, title=config.title, license_name=config.license)
@@ -90,6 +99,19 @@ def samples_in_order(store: Store, record: RunRecord) -> pl.DataFrame:
     if twice:
         raise TableError(f"chain {twice[0]} stands in the samples more than once; run the selection stage again")
     return samples
+
+
+def counting(parts: Iterable[pl.DataFrame], outcomes: list[pl.DataFrame]) -> Generator[pl.DataFrame]:
+    """Yield the portions of the pool, and note how many problems of each came to which end."""
+    for part in parts:
+        outcomes.append(part.group_by("outcome_stage", "outcome").agg(problems=pl.len()))
+        yield part
+
+
+def added_up(outcomes: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return how many problems of the pool came to which end, the commonest first."""
+    total = pl.concat(outcomes).group_by("outcome_stage", "outcome").agg(pl.col("problems").sum())
+    return total.sort("problems", "outcome_stage", "outcome", descending=[True, False, False])
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

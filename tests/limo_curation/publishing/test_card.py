@@ -12,7 +12,7 @@ from huggingface_hub import DatasetCard
 from limo_curation.config import RunConfig
 from limo_curation.digests import frame_digest
 from limo_curation.engine_config import Solver
-from limo_curation.publishing.card import chain_lengths, escape_markdown, llama_factory_entry, terms
+from limo_curation.publishing.card import POLICY_QUESTIONS, chain_lengths, escape_markdown, llama_factory_entry, terms
 from limo_curation.publishing.dataset import write_dataset
 from limo_curation.publishing.front_matter import DataConfig, num_bytes_of, size_category
 from limo_curation.publishing.licenses import LicensedRows, known_license
@@ -150,7 +150,18 @@ def test_grader_is_told_with_its_versions_and_its_whole_policy(piped_card: str, 
     assert f"math-verify {manifest.libraries['math-verify']}" in told
     assert f"sympy {manifest.libraries['sympy']}" in told
     for name, value in piped_run.config.verification.policy.model_dump().items():
-        assert f"| {name} | {value} |" in told
+        assert f"| {POLICY_QUESTIONS[name]} | {value} |" in told
+    assert piped_card.count("reasoning chain each") == piped_card.count("verified reasoning chain each") == 1
+
+
+def test_pool_is_told_with_its_band_and_the_ends_that_its_problems_came_to(piped_card: str, piped_run: PipedRun):
+    told = section(piped_card, "The pool")
+    assert "- not solved by weak in 2 attempts" in told
+    assert "- solved by strong in 1 to 3 of 8 attempts" in told
+    artifacts = piped_run.record.artifacts
+    assert f"| selection | selected | {artifacts['selection'].rows} |" in told
+    ends = [int(row.split("|")[3]) for row in told.splitlines() if row.startswith("|") and row[-3].isdigit()]
+    assert sum(ends) == artifacts["difficulty"].rows
 
 
 def test_benchmarks_are_told_rule_by_rule_with_the_items_concerned(piped_card: str, piped_run: PipedRun):
