@@ -41,4 +41,4 @@ def load_sft_config(
 
 def all_presets() -> list[SftConfig]:
     """Return every preset of the project, by name."""
-    return [load_sft_config(path.stem) for path in sorted(SFT_PRESETS.glob("*.toml"))]
+    return [load_sft_config(name) for name in sorted(path.stem for path in SFT_PRESETS.glob("*.toml"))]
