@@ -26,7 +26,7 @@ from limo_curation.engine_config import EngineConfig
 from limo_curation.errors import BudgetError, CurationError
 from limo_curation.evaluation.config import DecodingConfig, EvaluatedModel, EvaluationConfig, GradingConfig
 from limo_curation.evaluation.presets import load_evaluation
-from limo_curation.evaluation.record import evaluation_name, record_evaluation
+from limo_curation.evaluation.record import evaluation_name, kept_out_of, record_evaluation
 from limo_curation.files import without_credentials
 from limo_curation.sampling import Sampler
 from limo_curation.sampling.assembly import metered_sampler
@@ -45,6 +45,7 @@ def evaluate(
     benchmarks: list[Source | str] | None = None,
     decoding: DecodingConfig | None = None,
     grading: GradingConfig | None = None,
+    trained_on: str | None = None,
     engine: EngineConfig | None = None,
     execution: ExecutionConfig | None = None,
 ) -> str | State[Any]:
@@ -57,6 +58,8 @@ def evaluate(
         benchmarks: names of the catalogue (`deployments/benchmarks/`), tables with path and columns, or both.
         decoding: samples, temperatures and token limit.
         grading: what counts as the same answer.
+        trained_on: folder of the published set that the tuned models were trained on; the report then says which
+            benchmarks were kept out of it.
         engine: who samples; changes no result.
         execution: store, output and parallelism; changes no result.
 
@@ -75,10 +78,13 @@ def evaluate(
         benchmarks=benchmarks,
         decoding=decoding,
         grading=grading,
+        trained_on=trained_on,
         engine=engine,
         execution=execution,
     )
     name, store = evaluation_name(config), Store(config.execution.store)
+    if config.trained_on is not None:
+        kept_out_of(config.trained_on)  # a wrong folder is better found now than after the GPU hours
     if config.demo is not None:
         write_sources(config.demo)
     get_run_logger().info("run %s, store %s", name, without_credentials(store.url))

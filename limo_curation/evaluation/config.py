@@ -126,6 +126,9 @@ class EvaluationConfig(Section):
     """Of the order in which options are shown (GPQA's released file has every right one first)."""
     decoding: DecodingConfig = DecodingConfig()
     grading: GradingConfig = GradingConfig()
+    trained_on: str | None = None
+    """Folder of the published set that the tuned models were trained on: the report then says of each benchmark whether
+    that set was decontaminated against it."""
     demo: DemoConfig | None = None
     """The demo's problems, written before the benchmarks are read."""
     engine: EngineConfig = EngineConfig()

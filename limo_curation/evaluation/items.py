@@ -50,11 +50,15 @@ def check_items(store: Store, items: Artifact, *, benchmark: str) -> None:
     """Check that a benchmark can be evaluated on.
 
     Raises:
-        TableError: it has no item, or two with one id, which could not be told apart in a comparison by item.
+        TableError: no item has a gold answer, or two have one id and could not be told apart in a comparison by item.
     """
-    ids = store.scan(items, ITEMS).select("problem_id").collect().to_series()
-    if ids.is_empty():
-        raise TableError(f"benchmark {benchmark!r} has no item that can be read; mend its path, columns or keep_where")
+    read = store.scan(items, ITEMS).select("problem_id", has_gold=pl.col("answer").is_not_null()).collect()
+    if not read["has_gold"].any():
+        raise TableError(
+            f"benchmark {benchmark!r}: {read.height} items can be read, none of them with a gold answer; "
+            "mend its path, columns or keep_where"
+        )
+    ids = read["problem_id"]
     twice = ids.filter(ids.is_duplicated())
     if twice.len():
         raise TableError(

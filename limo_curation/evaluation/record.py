@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import polars as pl
 
@@ -11,6 +12,8 @@ from limo_curation.evaluation.report import Evaluated
 from limo_curation.evaluation.report.markdown import recipe_of
 from limo_curation.evaluation.tables import ATTEMPTS
 from limo_curation.files import without_credentials
+from limo_curation.presets import load_config
+from limo_curation.publishing.card import RUN_FILE
 from limo_curation.run_record import EVALUATION_PREFIX, RunRecord, save_record, without_effectless
 from limo_curation.store import Artifact, Store, json_digest
 
@@ -53,6 +56,7 @@ def load_evaluated(store: Store, record: RunRecord, config: EvaluationConfig) ->
 
     Raises:
         TableError: an entry is gone from the store.
+        ConfigError: `trained_on` is no published set.
     """
     names = [benchmark.name for benchmark in config.benchmarks]
     items = {name: record.artifacts[items_of(name)] for name in names}
@@ -69,7 +73,18 @@ def load_evaluated(store: Store, record: RunRecord, config: EvaluationConfig) ->
             for one in config.benchmarks
         },
         left_out={name: num_unfit(store, items[name]) + num_unfit(store, attempts[first.name, name]) for name in names},
+        kept_out=None if config.trained_on is None else kept_out_of(config.trained_on),
     )
+
+
+def kept_out_of(dataset: str) -> list[str]:
+    """Return the benchmarks against which a published set was decontaminated, as its run file says.
+
+    Raises:
+        ConfigError: the folder holds no run file, or one of another version.
+    """
+    decontamination = load_config(str(Path(dataset) / RUN_FILE)).decontamination
+    return [benchmark.name for benchmark in decontamination.benchmarks] if decontamination.enabled else []
 
 
 def items_of(benchmark: str) -> str:

@@ -6,7 +6,7 @@ They hold no time, so the same evaluation gives the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +37,8 @@ class Evaluated:
     """How each benchmark was decoded, in words."""
     left_out: Mapping[str, int]
     """Rows of each benchmark's files that are no item, since they can't be read or have no gold answer."""
+    kept_out: Collection[str] | None = None
+    """Benchmarks against which the tuned models' training set was decontaminated; None: nobody has named that set."""
 
 
 def recipe_of(solver: Solver) -> str:
@@ -83,6 +85,7 @@ def as_json(evaluated: Evaluated, figures: pl.DataFrame, pairs: pl.DataFrame) ->
         "name": evaluated.name,
         "recipes": dict(evaluated.recipes),
         "left_out": dict(evaluated.left_out),
+        "kept_out": None if evaluated.kept_out is None else sorted(evaluated.kept_out),
         "results": figures.to_dicts(),
         "comparisons": pairs.to_dicts(),
         "config": without_credentials(without_effectless(config)),
@@ -113,6 +116,7 @@ def as_markdown(evaluated: Evaluated, figures: pl.DataFrame, pairs: pl.DataFrame
         average=AVERAGE,
         recipes=evaluated.recipes,
         left_out={name: rows for name, rows in evaluated.left_out.items() if rows},
+        kept_out=evaluated.kept_out,
         results=figures.to_dicts(),
         comparisons=pairs.to_dicts(),
         paper=paper,

@@ -138,7 +138,8 @@ def test_a_benchmark_without_gold_answers_is_refused_before_anything_is_sampled(
     ("lines", "words"),
     [
         ('{"id": "1", "q": "a?", "a": "1"}\n{"id": "1", "q": "b?", "a": "2"}\n', "2 items with ids .* such as '1'"),
-        ('{"id": "1", "a": "1"}\n', "no item that can be read"),
+        ('{"id": "1", "a": "1"}\n', "0 items can be read, none"),
+        ('{"id": "1", "q": "a?", "a": null}\n', "1 items can be read, none of them with a gold answer"),
     ],
 )
 def test_a_benchmark_that_can_not_be_compared_by_item_is_refused(tmp_path: Path, lines: str, words: str) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from limo_curation.errors import ConfigError
 from limo_curation.evaluation.config import EvaluationConfig
+from limo_curation.evaluation.record import kept_out_of
 from limo_curation.evaluation.report import Evaluated, write_report
 from limo_curation.evaluation.report.markdown import recipe_of
 from limo_curation.evaluation.report.paper import paper_figures
 from limo_curation.evaluation.results import results
+from limo_curation.presets import load_config
 from tests.limo_curation.evaluation.signs import attempts
 
 HOSTILE = "x|y <script>alert(1)</script> [a](http://b)"
@@ -63,8 +67,25 @@ def test_every_figure_has_recipe_sample_count_and_interval(tmp_path: Path) -> No
     assert figures["accuracy, %"] == "25.0"
     assert "to" in figures["95 % interval"]
     assert "bootstrap" in figures["95 % interval"]
-    assert "| aime24 | 4 samples at T 0.6, top-p 0.95, up to 32,768 tokens |" in page
+    assert "| aime24 | 4 samples at T 0.6, top-p 0.95, up to 32,768 tokens | not known |" in page
     assert "3 of aime24" in page
+
+
+def test_a_benchmark_that_the_training_set_was_not_checked_for_is_told(tmp_path: Path) -> None:
+    config = load_config("limo-v2")
+    (tmp_path / "run.json").write_text(config.model_dump_json(), encoding="utf-8")
+    kept_out = kept_out_of(str(tmp_path))
+    assert "aime24" in kept_out
+
+    page = write_report(replace(evaluated("aime24", "exam"), kept_out=kept_out), tmp_path).read_text("utf-8")
+
+    assert "up to 32,768 tokens | kept out |" in page
+    assert "| exam | 4 samples at T 0.6, top-p 0.95, up to 32,768 tokens | not looked for |" in page
+    off = config.decontamination.model_copy(update={"enabled": False})
+    (tmp_path / "run.json").write_text(config.model_copy(update={"decontamination": off}).model_dump_json(), "utf-8")
+    assert kept_out_of(str(tmp_path)) == []
+    with pytest.raises(ConfigError, match="no run file"):
+        kept_out_of(str(tmp_path / "elsewhere"))
 
 
 def test_a_model_that_got_worse_is_said_to_in_a_sentence(tmp_path: Path) -> None:
