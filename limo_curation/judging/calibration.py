@@ -21,7 +21,7 @@ from limo_curation.files import Files
 from limo_curation.judge_config import JudgeConfig
 from limo_curation.judging.agreement import Agreement, measure
 from limo_curation.judging.comparison import OrderBias, ask_preferences, order_bias, settle
-from limo_curation.judging.judge import aggregate, ask_about_parts, judge_name, panel_digest, rubric_digest
+from limo_curation.judging.judge import aggregate, ask_judges, judge_name, panel_digest, rubric_digest
 from limo_curation.judging.levels import grade_level
 from limo_curation.judging.quality import level_number
 from limo_curation.progress import Progress
@@ -106,7 +106,7 @@ def calibrate(
     """
     progress = Progress("calibration")
     progress.start(labelled.height * sum(one.num_seeds for one in config.models), "replies", step="grades")
-    judgements = ask_about_parts([labelled.lazy()], config=config, sampler=sampler, progress=progress)
+    judgements = ask_judges([labelled.lazy()], config=config, sampler=sampler, progress=progress)
     names = [judge_name(judge) for judge in config.models]
     graded = labelled.select(
         "chain_id",

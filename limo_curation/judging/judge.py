@@ -101,35 +101,18 @@ class Grades(Reply):
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
-def ask_judges(chains: pl.DataFrame, *, config: JudgeConfig, sampler: Sampler) -> pl.DataFrame:
-    """Let every judge grade every chain.
-
-    Args:
-        chains: `chain_id`, `question` and `chain` (null counts as empty); a chain that stands there twice is asked
-            about once.
-        config: the panel.
-        sampler: the engine that serves its models.
-
-    Returns:
-        A JUDGEMENTS table, judge by judge, each in the order of the chains.
-
-    Raises:
-        TransientError, BudgetError: from the sampler. What was answered is in the request cache.
-    """
-    return ask_about_parts([chains.lazy()], config=config, sampler=sampler)
-
-
-def ask_about_parts(
+def ask_judges(
     parts: Sequence[pl.LazyFrame], *, config: JudgeConfig, sampler: Sampler, progress: Progress | None = None
 ) -> pl.DataFrame:
-    """Let every judge grade every chain of some parts, in one stream of requests, so that no part's end is waited for.
+    """Let every judge grade every chain, with the requests of all parts in one stream: no part's end is waited for.
 
     A part is read when the engine comes to it: of all texts, one part and the requests that are taken ahead (the
     request cache takes some 20,000) are in memory. One judge is asked about all chains before the next one is, since
     an engine may hold one model at a time.
 
     Args:
-        parts: as the chains of `ask_judges`; read once for each judge.
+        parts: `chain_id`, `question` and `chain` (null counts as empty), read once for each judge; a chain that stands
+            there twice is asked about once.
         config: the panel.
         sampler: the engine that serves its models.
         progress: is told of each reply.
@@ -138,7 +121,7 @@ def ask_about_parts(
         A JUDGEMENTS table, judge by judge, each in the order of the chains.
 
     Raises:
-        TransientError, BudgetError: as `ask_judges`.
+        TransientError, BudgetError: from the sampler. What was answered is in the request cache.
     """
     asked: deque[tuple[str, JudgeModel, float]] = deque()  # in the order in which completions come back
 

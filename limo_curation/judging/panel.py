@@ -29,7 +29,7 @@ from limo_curation.judging.comparison import (
     settle,
 )
 from limo_curation.judging.hand_written import content_of, read_decisions
-from limo_curation.judging.judge import aggregate, ask_about_parts, usages
+from limo_curation.judging.judge import aggregate, ask_judges, usages
 from limo_curation.judging.quality import add_quality, human_drop
 from limo_curation.judging.rules import judge_chains
 from limo_curation.judging_config import JudgingConfig
@@ -132,7 +132,7 @@ def grade_all(
         num_replies = sum(part.rows for part in parts) * sum(one.num_seeds for one in judge.models)
         out.progress.start(num_replies, "replies", step="judges")
         texts = [out.scan_part(part) for part in parts]
-        return ask_about_parts(texts, config=judge, sampler=sampler, progress=out.progress)
+        return ask_judges(texts, config=judge, sampler=sampler, progress=out.progress)
 
     scores = out.checkpoint("scores", score).unique("chain_id", keep="first", maintain_order=True)
     judgements = out.checkpoint("judgements", ask)

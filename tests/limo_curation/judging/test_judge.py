@@ -56,7 +56,7 @@ def completion(text: str, finish_reason: FinishReason = "stop") -> Completion:
 
 
 def opinion(chain: str | None, judge: Judge, config: JudgeConfig = ALONE) -> dict[str, Any]:
-    return aggregate(ask_judges(chains(chain), config=config, sampler=judge)).row(0, named=True)
+    return aggregate(ask_judges([chains(chain).lazy()], config=config, sampler=judge)).row(0, named=True)
 
 
 # -- what is asked -----------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def opinion(chain: str | None, judge: Judge, config: JudgeConfig = ALONE) -> dic
 
 def test_every_judge_grades_every_chain_once_for_each_seed_one_judge_after_the_other() -> None:
     judge = Judge()
-    table = ask_judges(chains("21.", "It is 21."), config=PANEL, sampler=judge)
+    table = ask_judges([chains("21.", "It is 21.").lazy()], config=PANEL, sampler=judge)
     assert table.schema == JUDGEMENTS
     assert table.select("judge", "chain_id", "attempt").rows() == [
         ("one", "c0", 0),
@@ -91,28 +91,30 @@ def test_a_request_holds_the_reply_to_the_schema_by_which_it_is_read() -> None:
 
 def test_the_request_of_a_chain_does_not_depend_on_its_neighbours() -> None:
     alone, among = Judge(), Judge()
-    ask_judges(chains("21.", "It is 21.")[1:], config=PANEL, sampler=alone)
-    ask_judges(chains("21.", "It is 21."), config=PANEL, sampler=among)
+    ask_judges([chains("21.", "It is 21.")[1:].lazy()], config=PANEL, sampler=alone)
+    ask_judges([chains("21.", "It is 21.").lazy()], config=PANEL, sampler=among)
     assert set(alone.requests) < set(among.requests)
 
 
 def test_a_chain_that_stands_there_twice_is_asked_about_once() -> None:
     judge = Judge()
     twice = chains("21.", "It is 21.")[[0, 1, 0]]
-    assert ask_judges(twice, config=ALONE, sampler=judge)["chain_id"].to_list() == ["c0", "c1"]
+    assert ask_judges([twice.lazy()], config=ALONE, sampler=judge)["chain_id"].to_list() == ["c0", "c1"]
 
 
 def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
     first, second = Judge(), Judge()
-    known = ask_judges(chains("21.", "Twenty-one."), config=PANEL, sampler=CachedSampler(first, Store(str(tmp_path))))
+    known = ask_judges(
+        [chains("21.", "Twenty-one.").lazy()], config=PANEL, sampler=CachedSampler(first, Store(str(tmp_path)))
+    )
     three = chains("21.", "Twenty-one.", "7 times 3.")
-    more = ask_judges(three, config=PANEL, sampler=CachedSampler(second, Store(str(tmp_path))))
+    more = ask_judges([three.lazy()], config=PANEL, sampler=CachedSampler(second, Store(str(tmp_path))))
     assert (len(first.requests), len(second.requests)) == (6, 3)
     assert more.filter(pl.col("chain_id") != "c2").equals(known)
 
 
 def test_no_chains_are_no_requests() -> None:
-    table = ask_judges(chains(), config=PANEL, sampler=Judge())
+    table = ask_judges([chains().lazy()], config=PANEL, sampler=Judge())
     assert (table.height, table.schema) == (0, JUDGEMENTS)
     assert aggregate(table).height == 0
     assert usages(table, config=PANEL, role="judge", about=["chain_id"])["judge_2"] == Usage()
@@ -307,7 +309,7 @@ def test_hidden_characters_in_a_reason_are_read_and_made_visible() -> None:
 
 def test_each_judge_is_counted_for_itself() -> None:
     judge = Judge(lambda chain, request: "?" if request.model == "one" else grades())
-    table = ask_judges(chains("21.", "It is 21."), config=PANEL, sampler=judge)
+    table = ask_judges([chains("21.", "It is 21.").lazy()], config=PANEL, sampler=judge)
     found = usages(table, config=PANEL, role="judge", about=["chain_id"])
     assert found == {"judge_1": Usage(2, 2, 1_800, 240, 0), "judge_2": Usage(2, 4, 3_600, 480, 0)}
 
@@ -332,5 +334,5 @@ def test_tiny_model_as_judge_is_asked_and_nothing_of_it_counts() -> None:
     from limo_curation.sampling.transformers_engine import TransformersSampler
 
     tiny = JudgeConfig(models=(JudgeModel(model="limo_curation/demo/models/tiny-weak", max_tokens=8),))
-    table = ask_judges(chains("3 times 7 is 21."), config=tiny, sampler=TransformersSampler(batch_size=2))
+    table = ask_judges([chains("3 times 7 is 21.").lazy()], config=tiny, sampler=TransformersSampler(batch_size=2))
     assert aggregate(table).select("judge_level", "num_unparsed").row(0) == (None, 1)

@@ -60,7 +60,7 @@ def test_replies_that_are_whole_are_read_and_every_other_one_is_counted(
     sampler: EndpointSampler, tmp_path: Path
 ) -> None:
     cached = CachedSampler(sampler, Store(str(tmp_path)))
-    table = ask_judges(chains(), config=CONFIG, sampler=cached)
+    table = ask_judges([chains().lazy()], config=CONFIG, sampler=cached)
     whole, cut_off = table.filter(pl.col("num_truncated") == 0), table.filter(pl.col("num_truncated") == 1)
     assert whole.height >= 4  # the server holds the model to the schema, so that all of these can be read
     assert whole["level"].null_count() == 0
@@ -69,15 +69,16 @@ def test_replies_that_are_whole_are_read_and_every_other_one_is_counted(
     opinions = aggregate(table)
     assert (opinions["num_judgements"] + opinions["num_unparsed"]).to_list() == [2] * 4
     assert (opinions["judge_score"].is_null() == (opinions["num_judgements"] == 0)).all()
-    assert ask_judges(chains(), config=CONFIG, sampler=CachedSampler(sampler, Store(str(tmp_path)))).equals(table)
+    later = CachedSampler(sampler, Store(str(tmp_path)))
+    assert ask_judges([chains().lazy()], config=CONFIG, sampler=later).equals(table)
 
 
 def test_a_chain_that_is_longer_than_the_context_is_unscored_unless_it_is_cut(sampler: EndpointSampler) -> None:
-    long = chains().head(1).with_columns(chain=pl.lit("so 3 times 7 is 21, " * 3_000))
+    long = chains().lazy().head(1).with_columns(chain=pl.lit("so 3 times 7 is 21, " * 3_000))
     too_much = CONFIG.model_copy(update={"max_chain_characters": 60_000})
     excerpt = CONFIG.model_copy(update={"max_chain_characters": 2_000})
     unscored, scored = (
-        ask_judges(long, config=config, sampler=sampler).select("level", "shown_fraction", "num_completion_tokens")
+        ask_judges([long], config=config, sampler=sampler).select("level", "shown_fraction", "num_completion_tokens")
         for config in (too_much, excerpt)
     )
     assert unscored.rows() == [(None, 1.0, 0)] * 2
