@@ -11,8 +11,9 @@ import sys
 import tempfile
 import uuid
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
+from limo_curation.errors import CurationError
 from limo_curation.files import without_credentials
 from limo_curation.store import Store
 from limo_curation.vllm_config import VllmConfig
@@ -53,6 +54,7 @@ def examine(store: Store) -> list[Check]:
         check_disk(store),
         check_gpu(),
         check_engine(),
+        check_hub(),
         check_store(store),
     ]
 
@@ -136,6 +138,24 @@ def check_engine() -> Check:
         return Check("engine", False, f"{interpreter} failed ({type(error).__name__})", advice, is_optional=True)
     found = answer.stdout.strip()
     return Check("engine", bool(found), found or f"{interpreter} has no vLLM", advice, is_optional=True)
+
+
+def check_hub() -> Check:
+    """Ask the Hub who the token of the environment belongs to and whether it may write; the token is never shown."""
+    from limo_curation.publishing.hub_access import TOKEN_VARIABLE, ask_hub, hub_client, token_from_environment
+
+    advice = f"only needed to publish to the Hub: {TOKEN_VARIABLE}, or a Secret block named in publishing.token_block"
+    if not os.environ.get(TOKEN_VARIABLE, "").strip():
+        return Check("hub", False, f"no {TOKEN_VARIABLE}", advice, is_optional=True)
+    try:
+        token = token_from_environment()
+        api = hub_client(None, token)
+        identity: dict[str, Any] = ask_hub(cast("Any", api).whoami, place=api.endpoint, token=token)
+    except CurationError as error:
+        return Check("hub", False, str(error), advice, is_optional=True)
+    role = identity.get("auth", {}).get("accessToken", {}).get("role", "of unknown rights")
+    found = f"{api.endpoint}: {identity.get('name')}, token {role}"
+    return Check("hub", role != "read", found, f"{advice} that may write", is_optional=True)
 
 
 def check_store(store: Store) -> Check:

@@ -49,6 +49,7 @@ class Server(ThreadingHTTPServer):
 class LoopbackHub:
     def __init__(self, token: str, *, port: int = 0) -> None:
         self.token = token
+        self.role = "write"
         self.repos: dict[str, Repo] = {}
         self.objects: dict[str, bytes] = {}
         self.max_object_bytes: int | None = None
@@ -138,8 +139,8 @@ class HubHandler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != f"Bearer {self.hub.token}":
             return self.send(401, {"error": "Invalid credentials"})
         if path == "api/whoami-v2":
-            role = {"accessToken": {"displayName": "tests", "role": "write"}}
-            return self.send(200, {"name": "owner", "type": "user", "orgs": [], "auth": role})
+            token = {"displayName": "tests", "role": self.hub.role}
+            return self.send(200, {"name": "owner", "type": "user", "orgs": [], "auth": {"accessToken": token}})
         if path == "api/repos/create":
             return self.create_repo(json.loads(body))
         if path == "api/validate-yaml":

@@ -89,7 +89,7 @@ def publish_to_hub(
     token = token or token_from_environment()
     api = hub_client(endpoint, token)
     repo_id, files = config.repo_id, (*manifest.files, own_record)
-    return ask_hub(lambda: publish_files(api, repo_id, folder, files, config=config), repo_id=repo_id, token=token)
+    return ask_hub(lambda: publish_files(api, repo_id, folder, files, config=config), place=repo_id, token=token)
 
 
 def publish_files(

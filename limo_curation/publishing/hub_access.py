@@ -97,8 +97,13 @@ def token_from_environment() -> SecretStr:
 # -- requests that fail ------------------------------------------------------------------------------------------------
 
 
-def ask_hub(work: Callable[[], Result], *, repo_id: str, token: SecretStr) -> Result:
+def ask_hub(work: Callable[[], Result], *, place: str, token: SecretStr) -> Result:
     """Do requests that may be done again as a whole: after a wait where the Hub asks for one.
+
+    Args:
+        work: the requests.
+        place: the repository, for the messages.
+        token: taken out of what the Hub or the client says.
 
     Raises:
         ConfigError, TransientError: in the place of the client's errors, without request, headers and token.
@@ -106,15 +111,15 @@ def ask_hub(work: Callable[[], Result], *, repo_id: str, token: SecretStr) -> Re
     try:
         return after_waits(work)
     except (HfHubHTTPError, RuntimeError, LocalEntryNotFoundError) as error:
-        failure = from_client(error, repo_id, token)
+        failure = from_client(error, place, token)
     except OfflineModeIsEnabled:
         failure = ConfigError("HF_HUB_OFFLINE is set; unset it to publish")
     except (httpx2.TransportError, ConnectionError, TimeoutError, json.JSONDecodeError) as error:
-        failure = unusable(error, repo_id)
+        failure = unusable(error, place)
     except (LookupError, TypeError, AttributeError) as error:  # the client read JSON of another form
-        failure = unusable(error, repo_id)
+        failure = unusable(error, place)
     except ValueError as error:  # the client's checks: the repository's name, the card's head, an object's size
-        failure = ConfigError(f"{repo_id}: {reason(str(error), token)}")
+        failure = ConfigError(f"{place}: {reason(str(error), token)}")
     # raised out here, so that the client's error is neither its context nor a variable of a frame of its traceback
     raise failure
 
@@ -144,16 +149,16 @@ def asked_seconds(error: HfHubHTTPError) -> float | None:
     return float(asked) if asked.isdecimal() else WAIT_SECONDS
 
 
-def from_client(error: Exception, repo_id: str, token: SecretStr) -> CurationError:
+def from_client(error: Exception, place: str, token: SecretStr) -> CurationError:
     """Return our error for the client's; what it raises for uploads and downloads has the Hub's answer as its cause."""
     cause = error if isinstance(error, HfHubHTTPError) else error.__cause__ or error
-    return from_status(cause, repo_id, token) if isinstance(cause, HfHubHTTPError) else unusable(cause, repo_id)
+    return from_status(cause, place, token) if isinstance(cause, HfHubHTTPError) else unusable(cause, place)
 
 
-def from_status(error: HfHubHTTPError, repo_id: str, token: SecretStr) -> CurationError:
+def from_status(error: HfHubHTTPError, place: str, token: SecretStr) -> CurationError:
     """Return our error for an answer of the Hub, without the answer itself."""
     status = error.response.status_code
-    told = f"{repo_id}: the Hub answered {status}"
+    told = f"{place}: the Hub answered {status}"
     if status == STATUS_STALE_PARENT:
         return TransientError(f"{told}: main moved while we published; nothing was committed, run it again")
     if status in STATUSES_WORTH_RETRYING or (status >= 500 and status != STATUS_NO_ROOM):
@@ -164,9 +169,9 @@ def from_status(error: HfHubHTTPError, repo_id: str, token: SecretStr) -> Curati
     return ConfigError(told)
 
 
-def unusable(error: BaseException, repo_id: str) -> TransientError:
+def unusable(error: BaseException, place: str) -> TransientError:
     """Return our error for a Hub that gave no usable answer."""
-    return TransientError(f"{repo_id}: no usable answer from the Hub ({type(error).__name__}); run it again")
+    return TransientError(f"{place}: no usable answer from the Hub ({type(error).__name__}); run it again")
 
 
 def reason(text: str | None, token: SecretStr) -> str:

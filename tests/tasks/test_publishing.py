@@ -17,6 +17,7 @@ from tasks.publishing import check_hub_access, hub_token, outcome_line
 TOKEN = "hf_" + "MadeUpForThisTest" * 2
 FROM_BLOCK = PublishingConfig(repo_id="owner/samples", token_block="hub-of-tests")
 PAGE = "https://huggingface.co/datasets/owner/samples"
+PULL_REQUEST = f"{PAGE}/discussions/1"
 
 
 @pytest.fixture
@@ -72,8 +73,8 @@ def test_unsafe_address_is_found_at_the_start(monkeypatch: pytest.MonkeyPatch) -
         (False, None, f"owner/samples at 0123456789ab, tag v1, found as it should be: {PAGE}/tree/v1"),
         (
             True,
-            f"{PAGE}/discussions/1",
-            f"owner/samples, pull request published: {PAGE}/discussions/1; once it is merged, the next run sets the tag v1",
+            PULL_REQUEST,
+            f"owner/samples, pull request published: {PULL_REQUEST}; once it is merged, the next run sets the tag v1",
         ),
     ],
 )
