@@ -26,8 +26,14 @@ from limo_curation.run_record import (
     shareable_config,
     spent_budget,
 )
-from limo_curation.sensitivity.outcome import HEADER, Sensitivity, load_sensitivity, rows_of
-from limo_curation.sensitivity.outcome import in_words as redraws_in_words
+from limo_curation.sensitivity.outcome import (
+    HEADER,
+    Sensitivity,
+    load_sensitivity,
+    redraws_in_words,
+    rows_of,
+    warning,
+)
 from limo_curation.store import Store
 from limo_curation.tables import DROPPED
 
@@ -67,7 +73,8 @@ def write_report(store: Store, record: RunRecord, samples: pl.DataFrame, folder:
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / REPORT_FILE
     temporary = folder / f"{REPORT_FILE}.tmp"
-    sensitivity = load_sensitivity(folder, record.name)
+    selected = record.artifacts.get("selection")
+    sensitivity = None if selected is None else load_sensitivity(folder, selected.digest)
     temporary.write_text(render_report(store, record, samples, sensitivity), encoding="utf-8")
     temporary.replace(page)
     return page
@@ -139,7 +146,13 @@ def plan_and_outcome(store: Store, record: RunRecord) -> dict[str, Any] | None:
 def shown_sensitivity(sensitivity: Sensitivity) -> dict[str, Any]:
     """Return what moving the run's knobs changes, as texts."""
     words = "" if sensitivity.redraws is None else redraws_in_words(sensitivity.redraws)
-    return {"step": f"{sensitivity.step:g}", "header": HEADER, "rows": rows_of(sensitivity), "words": words}
+    return {
+        "step": f"{sensitivity.step:g}",
+        "header": HEADER,
+        "rows": rows_of(sensitivity),
+        "words": words,
+        "warning": warning(sensitivity) if sensitivity.changed_stages else "",
+    }
 
 
 def domains_by_source(samples: pl.DataFrame) -> dict[str, Any]:

@@ -73,8 +73,7 @@ def with_other_problems(run: StoredRun, config: RunConfig, first: str) -> Effect
     sampled = run.store.scan(run.artifact(behind[-1].name)).select("problem_id")
     num_new = left.join(sampled, on="problem_id", how="anti").select(pl.len()).collect(engine="streaming").item()
     lost = run.chains.lazy().join(left, on="problem_id", how="anti").select("chain_id", "problem_id")
-    reasons = pl.concat(ledgers).unique("problem_id", keep="first", maintain_order=True)
-    lost = lost.join(reasons, on="problem_id", how="left").select("chain_id", "reason").collect()
+    lost = lost.join(pl.concat(ledgers), on="problem_id", how="left").select("chain_id", "reason").collect()
     return Effect(without(run.chains, lost), lost, num_new)
 
 

@@ -10,9 +10,13 @@ import polars as pl
 
 from limo_curation.config import RunConfig
 from limo_curation.errors import ConfigError, ShortfallError
+from limo_curation.judging.panel import JUDGING_BY_PANEL
+from limo_curation.judging.rules import JUDGING
+from limo_curation.provenance import source_digest
 from limo_curation.run_record import STAGES, RunRecord, load_samples
 from limo_curation.selection import select_samples
 from limo_curation.sensitivity.effects import (
+    PROBLEM_STAGES,
     Effect,
     described,
     no_loss,
@@ -21,12 +25,13 @@ from limo_curation.sensitivity.effects import (
     with_other_problems,
     with_other_texts,
 )
-from limo_curation.sensitivity.knobs import SAMPLED, Knob, knobs_of, moved, positions
+from limo_curation.sensitivity.knobs import NOT_MOVED, SAMPLED, Knob, knobs_of, moved, positions
 from limo_curation.sensitivity.outcome import Movement, Sensitivity
 from limo_curation.sensitivity.redraws import redraw
 from limo_curation.sensitivity.rescoring import features_of, with_other_scores
 from limo_curation.sensitivity.stored_run import StoredRun
 from limo_curation.store import Store
+from limo_curation.verification import VERIFICATION
 
 
 def measure_sensitivity(
@@ -48,16 +53,19 @@ def measure_sensitivity(
     wanted = [knob for knob in knobs_of(run.config) if is_wanted(knob.name, only)]
     settings = [name for name in sampled_settings(run.config) if is_wanted(name, only)]
     if not wanted and not settings:
-        known = ", ".join(knob.name for knob in knobs_of(run.config))
-        raise ConfigError(f"--only {' '.join(only)}: no such knob in run {record.name}; there are {known}")
+        left_alone = [f"{name} is not moved: {NOT_MOVED[name]}" for name in only if name in NOT_MOVED]
+        known = "; ".join([*left_alone, f"there are {', '.join(knob.name for knob in knobs_of(run.config))}"])
+        raise ConfigError(f"--only {' '.join(only)}: no such knob in run {record.name}; {known}")
     num_samples, effects = len(run.sample_ids), Effects(run)
     movements = [movement_of(effects, knob, position) for knob in wanted for position in positions(knob.value, step)]
     return Sensitivity(
         run=record.name,
+        samples_digest=run.artifact("selection").digest,
         step=step,
         num_samples=num_samples,
         movements=(*movements, *(needs_sampling(run, name) for name in settings)),
         redraws=redraw(load_samples(store, record), run.config.difficulty),
+        changed_stages=tuple(changed_stages(run)),
     )
 
 
@@ -137,6 +145,14 @@ def reasons_of(leaving: Collection[str], effect: Effect, dropped: pl.DataFrame) 
     told = told.filter(pl.col("chain_id").is_in(list(leaving))).unique("chain_id", keep="first", maintain_order=True)
     counted = told.group_by("reason").len().sort(-pl.col("len").cast(pl.Int64), "reason")
     return dict(counted.rows())
+
+
+def changed_stages(run: StoredRun) -> Iterator[str]:
+    """Yield the stages of what is moved here whose code is not what the run's tables were made by."""
+    judging = JUDGING if run.config.judging.judge is None else JUDGING_BY_PANEL
+    for stage in (*PROBLEM_STAGES, VERIFICATION, judging):
+        if run.manifest(stage.name).source_digest != source_digest(stage.run.__module__):
+            yield stage.name
 
 
 # -- settings that only sampling could tell of -------------------------------------------------------------------------

@@ -38,10 +38,14 @@ class Sensitivity(Record):
     """A run's set under each movement, and under a second draw of the strong attempts."""
 
     run: str
+    samples_digest: str
+    """Of the table of samples that this is about."""
     step: float
     num_samples: int
     movements: tuple[Movement, ...]
     redraws: Redraws | None
+    changed_stages: tuple[str, ...] = ()
+    """Stages whose code is not the run's any more: what is told of their numbers holds the change of code too."""
 
 
 def rows_of(sensitivity: Sensitivity) -> list[tuple[str, ...]]:
@@ -60,7 +64,7 @@ def rows_of(sensitivity: Sensitivity) -> list[tuple[str, ...]]:
     ]
 
 
-def in_words(redraws: Redraws) -> str:
+def redraws_in_words(redraws: Redraws) -> str:
     """Say what a second draw of the strong attempts would change."""
     return (
         f"redrawn, the strong solver's attempts would take {redraws.expected_leaving:.0f} of {redraws.num_samples} "
@@ -69,13 +73,21 @@ def in_words(redraws: Redraws) -> str:
     )
 
 
+def warning(sensitivity: Sensitivity) -> str:
+    """Say that some stages would do their work otherwise today, whatever their numbers are."""
+    names = ", ".join(sensitivity.changed_stages)
+    return f"the code of {names} has changed since the run, which shows in the figures of their knobs too; run it again"
+
+
 def as_text(sensitivity: Sensitivity) -> str:
     """Return the table and the words below it, for a terminal."""
     size, step = sensitivity.num_samples, sensitivity.step
     heading = f"sensitivity of {sensitivity.run}: {size} samples, each knob moved by {step:g} of its value"
     lines = [heading, *aligned([HEADER, *rows_of(sensitivity)])]
     if sensitivity.redraws is not None:
-        lines.append(in_words(sensitivity.redraws))
+        lines.append(redraws_in_words(sensitivity.redraws))
+    if sensitivity.changed_stages:
+        lines.append(warning(sensitivity))
     return "\n".join(lines)
 
 
@@ -101,8 +113,8 @@ def save_sensitivity(sensitivity: Sensitivity, folder: Path) -> Path:
     return file
 
 
-def load_sensitivity(folder: Path, run: str) -> Sensitivity | None:
-    """Read the file of a run; None where there is none, or it is another run's.
+def load_sensitivity(folder: Path, samples_digest: str) -> Sensitivity | None:
+    """Read the file beside a report; None where there is none, or it is about other samples.
 
     Raises:
         TableError: it is damaged; measuring again mends it.
@@ -114,4 +126,4 @@ def load_sensitivity(folder: Path, run: str) -> Sensitivity | None:
         found = Sensitivity.model_validate_json(file.read_bytes())
     except ValidationError:
         raise TableError(f"{file} is damaged; run `limo-curation sensitivity` again") from None
-    return found if found.run == run else None
+    return found if found.samples_digest == samples_digest else None

@@ -79,6 +79,21 @@ def test_only_some_knobs_are_moved_if_asked_and_a_mistyped_one_is_refused(whole_
     assert {one.knob.rpartition(".")[0] for one in found.movements} == {"judging.weights"}
     with pytest.raises(ConfigError, match=r"--only jugding: no such knob .* screening\.min_characters"):
         measure_sensitivity(whole_run.store, whole_run.record, only=["jugding"])
+    with pytest.raises(ConfigError, match=r"verification\.timeout_seconds is not moved: a deadline"):
+        measure_sensitivity(whole_run.store, whole_run.record, only=["verification.timeout_seconds"])
+
+
+def test_code_that_is_not_the_runs_any_more_is_told(whole_run: WholeRun, measured: Sensitivity) -> None:
+    assert measured.changed_stages == ()
+    screening = whole_run.record.artifacts["screening"]
+    manifest = whole_run.store.manifest("screening", screening.key)
+    assert manifest is not None
+    older = manifest.model_copy(update={"source_digest": "older", "key": "0" * 32})
+    whole_run.store.commit(older.model_copy(update={"parts": ()}))
+    artifacts = whole_run.record.artifacts | {"screening": screening.model_copy(update={"key": "0" * 32})}
+    changed = whole_run.record.model_copy(update={"artifacts": artifacts})
+    found = measure_sensitivity(whole_run.store, changed, only=["selection.target_size"])
+    assert found.changed_stages == ("screening",)
 
 
 def test_unfinished_run_is_refused(whole_run: WholeRun) -> None:

@@ -16,6 +16,7 @@ from limo_curation.sensitivity.outcome import (
 
 FOUND = Sensitivity(
     run="demo-1",
+    samples_digest="abc",
     step=0.1,
     num_samples=24,
     movements=(
@@ -36,14 +37,19 @@ def test_text_aligns_its_columns_and_marks_what_is_not_known() -> None:
     assert header.index("why") == first.index("too_long") == second.index("needs")
 
 
-def test_file_is_read_back_as_it_was_and_never_for_another_run(tmp_path: Path) -> None:
-    assert load_sensitivity(tmp_path, "demo-1") is None
+def test_stages_that_have_changed_since_the_run_are_named() -> None:
+    changed = FOUND.model_copy(update={"changed_stages": ("screening", "novelty")})
+    assert as_text(changed).splitlines()[-1].startswith("the code of screening, novelty has changed since the run")
+
+
+def test_file_is_read_back_as_it_was_and_never_for_other_samples(tmp_path: Path) -> None:
+    assert load_sensitivity(tmp_path, "abc") is None
     save_sensitivity(FOUND, tmp_path / "demo-1")
-    assert load_sensitivity(tmp_path / "demo-1", "demo-1") == FOUND
-    assert load_sensitivity(tmp_path / "demo-1", "demo-2") is None
+    assert load_sensitivity(tmp_path / "demo-1", "abc") == FOUND
+    assert load_sensitivity(tmp_path / "demo-1", "abd") is None
 
 
 def test_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / SENSITIVITY_FILE).write_text("{", encoding="utf-8")
     with pytest.raises(TableError, match=r"sensitivity\.json is damaged"):
-        load_sensitivity(tmp_path, "demo-1")
+        load_sensitivity(tmp_path, "abc")
