@@ -12,6 +12,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -32,7 +33,9 @@ FLOOR_MODULES: Final = (
     "problem_config",
     "progress",
     "provenance",
+    "publishing_config",
     "runner",
+    "selection_config",
     "source_config",
     "stage",
     "store",
@@ -40,6 +43,8 @@ FLOOR_MODULES: Final = (
     "threads",
     "vllm_config",
 )
+ONE_PARSER: Final = threading.Lock()
+"""Two threads in `ast.parse` at once can fail with a SystemError (Python 3.11.7)."""
 SHARED_FLOOR: Final = frozenset({PACKAGE, *(f"{PACKAGE}.{name}" for name in FLOOR_MODULES)})
 LIBRARIES: Final = (
     "polars",
@@ -109,7 +114,9 @@ def is_importable(name: str) -> bool:
 def imported_modules(path: Path, *, package: str) -> set[str]:
     """Return the modules of the core that a file imports, also inside functions, as full names."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    with ONE_PARSER:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
