@@ -76,40 +76,44 @@ def render_card(
         TableError: an entry that the run used is gone.
     """
     run = config_of(record)
-    return environment().get_template("card.md.jinja").render(
-        head=front_matter(config, data, languages=samples["language"].unique().to_list()),
-        config=config,
-        **{one.name: one for one in data},
-        system_prompt=system_prompt_of(run.generation),
-        place=config.repo_id or "path/of/this/folder",
-        llama_factory=llama_factory_entry(record.profile, config, data[0]),
-        picture=PICTURE,
-        funnel=funnel(store, record).to_dicts(),
-        reasons=drop_reasons(store, record).to_dicts(),
-        pool_outcomes=pool_outcomes.to_dicts(),
-        difficulty=run.difficulty,
-        stages_off=[name for name, section in run if getattr(section, "enabled", True) is False],
-        **license_facts(licenses, chain_licenses),
-        max_rows=MAX_ROWS,
-        domains=counts(samples, "domain"),
-        teachers=counts(samples, "teacher"),
-        num_recorded=int((samples["finish_reason"] == "recorded").sum()),
-        lengths=chain_lengths(samples, student=run.generation.student),
-        verification=run.verification,
-        num_undecided=int((samples["verdict"] == "undecided").sum()),
-        grader=grader_facts(store, record, run),
-        decontamination=run.decontamination,
-        benchmarks=benchmark_leaks(store, record),
-        limits=known_limits(run, licenses),
-        costs=token_costs(store, record, run),
-        gpu_hours=gpu_hours(store, record),
-        run_file=RUN_FILE,
-        run_name=record.name,
-        run_config=shareable_config(record),
-        digest=frame_digest(samples),
-        inputs=pinned_inputs(store, record),
-        columns=column_meanings(),
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("card.md.jinja")
+        .render(
+            head=front_matter(config, data, languages=samples["language"].unique().to_list()),
+            config=config,
+            **{one.name: one for one in data},
+            system_prompt=system_prompt_of(run.generation),
+            place=config.repo_id or "path/of/this/folder",
+            llama_factory=llama_factory_entry(record.profile, config, data[0]),
+            picture=PICTURE,
+            funnel=funnel(store, record).to_dicts(),
+            reasons=drop_reasons(store, record).to_dicts(),
+            pool_outcomes=pool_outcomes.to_dicts(),
+            difficulty=run.difficulty,
+            stages_off=[name for name, section in run if getattr(section, "enabled", True) is False],
+            **license_facts(licenses, chain_licenses),
+            max_rows=MAX_ROWS,
+            domains=counts(samples, "domain"),
+            teachers=counts(samples, "teacher"),
+            num_recorded=int((samples["finish_reason"] == "recorded").sum()),
+            lengths=chain_lengths(samples, student=run.generation.student),
+            verification=run.verification,
+            num_undecided=int((samples["verdict"] == "undecided").sum()),
+            grader=grader_facts(store, record, run),
+            decontamination=run.decontamination,
+            benchmarks=benchmark_leaks(store, record),
+            limits=known_limits(run, licenses),
+            costs=token_costs(store, record, run),
+            gpu_hours=gpu_hours(store, record),
+            run_file=RUN_FILE,
+            run_name=record.name,
+            run_config=shareable_config(record),
+            digest=frame_digest(samples),
+            inputs=pinned_inputs(store, record),
+            columns=column_meanings(),
+        )
+    )
 
 
 def environment() -> Any:
@@ -125,7 +129,7 @@ def environment() -> Any:
         keep_trailing_newline=True,
     )
     made.filters["md"] = escape_markdown
-    made.filters["count"] = lambda number: f"{number:,.0f}"
+    made.filters["count"] = shown_count
     made.filters["fenced"] = fenced_json
     made.filters["model"] = shown_model
     made.filters["terms"] = terms
@@ -246,7 +250,7 @@ def counts(samples: pl.DataFrame, column: str) -> list[dict[str, Any]]:
     )
 
 
-# -- foreign texts -----------------------------------------------------------------------------------------------------
+# -- how it is written -------------------------------------------------------------------------------------------------
 
 
 def escape_markdown(text: str | None) -> str:
@@ -256,6 +260,11 @@ def escape_markdown(text: str | None) -> str:
     line = one_line(text)
     shown = line if len(line) <= MAX_NAME_CHARACTERS else line[: MAX_NAME_CHARACTERS - 1] + "…"
     return UNSAFE_IN_MARKDOWN.sub(lambda match: f"&#{ord(match.group())};", shown)
+
+
+def shown_count(number: float | None) -> str:
+    """Return a count, or a dash where nobody has counted."""
+    return "–" if number is None else f"{number:,.0f}"
 
 
 def shown_model(model: str) -> str:

@@ -6,6 +6,7 @@ cache: the same run has the same cost, however often it was resumed. GPU-hours a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,7 +27,8 @@ class ModelCost:
     """`weak_1`, `strong`, `teacher_1`, `judge_1`, `comparison_1` and so on, as in the metrics; or `paraphrase`."""
     model: str
     num_attempts: int
-    num_prompt_tokens: int
+    num_prompt_tokens: int | None
+    """None: nobody has counted them."""
     num_completion_tokens: int
 
 
@@ -58,15 +60,14 @@ def asked_models(config: RunConfig) -> list[tuple[str, str, str]]:
 
 def cost_of(role: str, stage: str, model: str, manifest: Manifest) -> ModelCost | None:
     """Return what a stage's metrics tell of one role; None where it asked nothing."""
-    metrics = manifest.metrics
+    metrics = {name: int(number) for name, number in manifest.metrics.items()}
     if role == "paraphrase":  # its metrics tell pairs, asked in both orders, and no prompts
-        numbers = (2 * metrics.get("num_pairs_judged", 0), 0, metrics.get("num_sampled_tokens", 0))
+        num_attempts, read = 2 * metrics.get("num_pairs_judged", 0), None
+        written = metrics.get("num_sampled_tokens", 0)
     else:
-        counts = ("num_attempts", "num_prompt_tokens", "num_completion_tokens")
-        numbers = tuple(metrics.get(f"{role}_{count}", 0) for count in counts)
-    if not any(numbers):
-        return None
-    return ModelCost(stage, role, model_name(model), *(int(number) for number in numbers))
+        num_attempts, read = metrics.get(f"{role}_num_attempts", 0), metrics.get(f"{role}_num_prompt_tokens", 0)
+        written = metrics.get(f"{role}_num_completion_tokens", 0)
+    return ModelCost(stage, role, model_name(model), num_attempts, read, written) if num_attempts else None
 
 
 def gpu_hours(store: Store, record: RunRecord) -> Mapping[str, float]:
@@ -75,5 +76,8 @@ def gpu_hours(store: Store, record: RunRecord) -> Mapping[str, float]:
     Raises:
         TableError: an account of the run's spending is damaged.
     """
-    seconds = run_spending(store, record.name).gpu_seconds
-    return {model_name(model): spent / 3_600 for model, spent in sorted(seconds.items()) if spent}
+    hours: defaultdict[str, float] = defaultdict(float)
+    for model, seconds in sorted(run_spending(store, record.name).gpu_seconds.items()):
+        if seconds:
+            hours[model_name(model)] += seconds / 3_600
+    return hours

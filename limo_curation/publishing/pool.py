@@ -70,9 +70,7 @@ def rated_problems(record: RunRecord) -> Artifact:
 def outcomes(store: Store, record: RunRecord, problem_ids: pl.Series) -> pl.DataFrame:
     """Return what became of some problems: `problem_id` and the columns that POOL adds, one row for each id."""
     wanted = pl.LazyFrame({"problem_id": problem_ids})
-    by_stage = {
-        stage: record.artifacts[stage] for stage in CHAIN_STAGES if stage in record.artifacts
-    }  # a run that is looked at in between has not all of them
+    by_stage = {stage: record.artifacts[stage] for stage in CHAIN_STAGES if stage in record.artifacts}
 
     def kept_by(stage: str, *columns: str) -> pl.LazyFrame:
         if stage not in by_stage:
