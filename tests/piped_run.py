@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from limo_curation.config import RunConfig
 from limo_curation.run_record import RunRecord, run_name, save_record
@@ -19,11 +18,11 @@ class PipedRun:
     config: RunConfig
 
 
-def make_piped_run(folder: Path, *, part_rows: int = 1_000, **sections: Any) -> PipedRun:
-    """Run all stages in a folder, and put the run on record; `sections` are those that no stage's result depends on."""
-    done = run_pipeline(folder, part_rows=part_rows)
+def make_piped_run(folder: Path, *, part_rows: int = 1_000, store: Store | None = None) -> PipedRun:
+    """Run all stages on sources in a folder, and put the run on record; the store is there too, or the given one."""
+    done = run_pipeline(folder, part_rows=part_rows, store=store)
     used = {name: plan.config for name, (plan, _) in done.items() if name in RunConfig.model_fields}
-    config = RunConfig(profile="piped", **used | sections)  # pyright: ignore[reportArgumentType]
+    config = RunConfig(profile="piped", **used)  # pyright: ignore[reportArgumentType]
     store = done["selection"][0].store
     record = RunRecord(
         name=run_name(config),

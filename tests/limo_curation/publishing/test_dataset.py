@@ -71,8 +71,9 @@ def test_seeds_and_origins_of_a_real_run_reach_the_published_rows(piped_run: Pip
 
 
 def test_same_run_in_another_store_and_other_portions_gives_the_same_bytes(piped_run: PipedRun, tmp_path: Path):
-    folder = Path(piped_run.store.url).parent
-    again = make_piped_run(folder, part_rows=5)
+    sources = Path(piped_run.store.url).parent  # their paths stand in the run file
+    again = make_piped_run(sources, part_rows=5, store=Store(str(tmp_path / "store")))
+    assert len(list((tmp_path / "store/screening").glob("*/kept/*"))) > 1
     write_dataset(piped_run.store, piped_run.record, tmp_path / "a", config=PublishingConfig())
     write_dataset(again.store, again.record, tmp_path / "b", config=PublishingConfig())
     assert bytes_below(tmp_path / "a") == bytes_below(tmp_path / "b")
@@ -86,6 +87,9 @@ def test_pool_is_written_in_files_of_bounded_size(small_run: SmallRun, tmp_path:
     assert pl.read_parquet(files).schema == POOL.schema
     assert [pl.read_parquet(file).height for file in files] == [2, 2, 1]
     assert "path: pool/train-*.parquet" in (tmp_path / "set/README.md").read_text()
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset(str(tmp_path / "set"), "pool", split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded.to_list() == pl.read_parquet(files).to_dicts()
 
 
 def test_run_file_of_a_set_leads_to_the_same_run(published: Path, small_run: SmallRun):
