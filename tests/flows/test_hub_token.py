@@ -13,12 +13,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-pytest.importorskip("prefect", reason="Prefect is not installed (extra `flows`)")
+curate_module = pytest.importorskip("flows.curate", reason="Prefect is not installed (extra `flows`)")
 
-from tests.flows.prefect_runs import wait_until
-from tests.flows.prefect_server import ROOT, Prefect
-from tests.flows.small_files import write_run_file
-from tests.loopback_hub import LoopbackHub
+from limo_curation.errors import ConfigError  # noqa: E402
+from limo_curation.publishing_config import PublishingConfig  # noqa: E402
+from tests.flows.prefect_runs import wait_until  # noqa: E402
+from tests.flows.prefect_server import ROOT, Prefect  # noqa: E402
+from tests.flows.small_files import write_run_file  # noqa: E402
+from tests.loopback_hub import LoopbackHub  # noqa: E402
 
 SAVE_BLOCK = """
 import sys
@@ -63,6 +65,22 @@ def test_token_in_a_database_a_table_or_a_log_is_found(tmp_path: Path) -> None:
     places = {Path(place).name for place in places_of(token, tmp_path)}
     assert {"a.db as text", "a.parquet as text", "a.log"} <= places
     assert "innocent.log" not in places
+
+
+@pytest.mark.prefect
+@pytest.mark.parametrize(
+    ("token_block", "words"), [("absent", "no Secret block 'absent'"), (None, "HF_TOKEN is not set")]
+)
+def test_missing_token_ends_a_run_before_its_first_stage(
+    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token_block: str | None, words: str
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    run_file = write_run_file(tmp_path)
+    with pytest.raises(ConfigError, match=words):
+        curate_module.curate(
+            profile=str(run_file), publishing=PublishingConfig(repo_id="owner/samples", token_block=token_block)
+        )
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.slow
