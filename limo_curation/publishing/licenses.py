@@ -191,6 +191,26 @@ def require_licenses(rows: Sequence[LicensedRows], *, config: PublishingConfig) 
         )
 
 
+def require_source_licenses(sources: Sequence[Source], *, config: PublishingConfig) -> None:
+    """Check the licences that the run file states of its sources, which is possible before anything is spent.
+
+    Raises:
+        ConfigError: one of them forbids redistribution, so that the set could not be published.
+    """
+    stated = [(one.name, one.license, known_license(one.license)) for one in sources]
+    forbidden = [
+        f"{shown(name)} under {shown(text)} ({known.reason})"
+        for name, text, known in stated
+        if known is not None and known.forbids and text not in config.allow_licenses
+    ]
+    if forbidden:
+        raise ConfigError(
+            f"the licences of sources forbid to redistribute {'; '.join(forbidden)}; take these sources out, or, if "
+            "you have the right, put the licences' texts into publishing.allow_licenses, or set publishing.enabled "
+            "to false"
+        )
+
+
 def is_allowed(rows: LicensedRows, config: PublishingConfig) -> bool:
     """Return whether the run file says that rows under this licence may be published."""
     return rows.license is not None and rows.license in config.allow_licenses

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from limo_curation.catalogue import CHAINS_FOLDER, SOURCES_FOLDER, known_names, load_sources
 from limo_curation.errors import ConfigError
 from limo_curation.publishing.licenses import (
     LicensedRows,
@@ -15,6 +16,7 @@ from limo_curation.publishing.licenses import (
     licensed_rows,
     obligations,
     require_licenses,
+    require_source_licenses,
     spelled_licenses,
 )
 from limo_curation.publishing_config import PublishingConfig
@@ -165,6 +167,22 @@ def test_licence_of_recorded_chains_counts_where_a_sample_has_one():
     with pytest.raises(ConfigError, match="chains of closed"):
         require_licenses(found, config=PublishingConfig())
     assert licensed_chains(sources, samples.filter(finish_reason="stop")) == []
+
+
+def test_licence_that_a_run_file_states_is_refused_before_the_run():
+    closed = Source(path="a.jsonl", name="atlas", columns={"question": "q"}, license="CC BY-NC-ND 4.0")
+    silent = closed.model_copy(update={"name": "attic", "license": None})
+    with pytest.raises(ConfigError, match=r"'atlas' under 'CC BY-NC-ND 4.0'.*publishing\.allow_licenses"):
+        require_source_licenses([silent, closed], config=PublishingConfig())
+    require_source_licenses([silent], config=PublishingConfig())
+    require_source_licenses([closed], config=PublishingConfig(allow_licenses=("CC BY-NC-ND 4.0",)))
+
+
+def test_no_source_of_the_catalogue_forbids_to_publish():
+    for folder in (SOURCES_FOLDER, CHAINS_FOLDER):
+        for source in load_sources(known_names(folder), folder):
+            require_source_licenses([source], config=PublishingConfig())
+            assert source.license is None or known_license(source.license) is not None
 
 
 def test_message_stays_short_whatever_the_sources_call_themselves():
