@@ -38,7 +38,7 @@ from limo_curation.judging_config import JudgingConfig
 from limo_curation.verification import Status, check_steps
 from measurements.answer_pairs import read_rows
 from measurements.deduplication import processor
-from measurements.judging_attacks import INDISTINGUISHABLE, STUFFING
+from measurements.judging_attacks import INDISTINGUISHABLE, STUFFING, UNCONNECTED
 
 REFERENCE_FILE: Final = Path(__file__).parents[1] / "limo_curation" / "judging" / "data" / "reference.toml"
 REFERENCE_NAME: Final = "long right chains"
@@ -175,7 +175,7 @@ def measure_stuffing(
     chains = pl.concat(parts)
     before = rule_scores(chains["chain"].to_list(), reference)
     found = dict[str, dict[str, float]]()
-    for name, attack in {**STUFFING, **INDISTINGUISHABLE}.items():
+    for name, attack in {**STUFFING, **UNCONNECTED, **INDISTINGUISHABLE}.items():
         after = rule_scores([attack(text) for text in chains["chain"]], reference)
         raised = sum(
             rank(new, before[:at] + before[at + 1 :]) < rank(old, before[:at] + before[at + 1 :])

@@ -1,8 +1,9 @@
 """Ways to stuff a chain so that a rule score might rise, for judging.py and the tests: each is a function of a text.
 
 Words without substance, over and over or in ever new wordings, before, behind or between the sentences, in English and
-in Chinese; numbered, so that no two are equal; filler; the chain's own text again; boxes. And some that no rule over
-words can tell from reasoning: words in front of the chain's own sentences, and a sham check with an equation.
+in Chinese; numbered, so that no two are equal; filler; the chain's own text again; boxes. Words that are strewn between
+the chain's own, and checks of numbers that are not the chain's. And some that no rule over words can tell from
+reasoning: words in front of the chain's own sentences, in their grammar, and equations with the chain's own numbers.
 """
 
 from __future__ import annotations
@@ -124,11 +125,19 @@ def filler(count: int) -> list[str]:
     return [" ".join(source.choices(WORDS, k=12)).capitalize() + "." for _ in range(count)]
 
 
-def every_tenth(text: str, words: Sequence[str]) -> str:
-    """Put words in front of every tenth of a text's sentences."""
+def every_tenth(text: str, words: Sequence[str], *, adapted: bool = False) -> str:
+    """Put words in front of every tenth of a text's sentences, which then begin with a small letter where adapted."""
     turn = itertools.cycle(words)
     parts = SENTENCE.split(text)
-    return "\n".join(f"{next(turn)} {part}" if at % 10 == 0 else part for at, part in enumerate(parts))
+    for at in range(0, len(parts), 10):
+        behind = parts[at][:1].lower() + parts[at][1:] if adapted else parts[at]
+        parts[at] = f"{next(turn)} {behind}"
+    return "\n".join(parts)
+
+
+def own_equations(text: str) -> list[str]:
+    """Return a text's sentences with an equals sign; one of its own where it has none."""
+    return [part for part in SENTENCE.split(text) if "=" in part] or ["1 + 1 = 2."]
 
 
 def strewn(text: str, words: Sequence[str], share: float) -> str:
@@ -144,6 +153,12 @@ def last_box(text: str) -> str:
     """Return a text's last box, or one of its own where it has none."""
     boxes = re.findall(r"\\boxed\{[^{}]*\}", text)
     return str(boxes[-1]) if boxes else r"\boxed{1}"
+
+
+def sham_derivations(text: str) -> list[str]:
+    """Return two sentences whose equations come to what stands in a text's last box."""
+    answer = last_box(text).removeprefix(r"\boxed{").removesuffix("}")
+    return [f"Nothing is added: 0 + {answer} = {answer}.", f"Nothing is taken away: {answer} - 0 = {answer}."]
 
 
 SPREAD: Final = tuple(itertools.islice(paraphrases(), 0, None, 12))[:NUM_STUFFED]
@@ -174,18 +189,26 @@ STUFFING: Final[dict[str, Callable[[str], str]]] = {
 }
 """Attacks that must never raise a rank."""
 
-INDISTINGUISHABLE: Final[dict[str, Callable[[str], str]]] = {
-    "words strewn, one in fifty": lambda text: strewn(text, STREWN, 0.02),
+UNCONNECTED: Final[dict[str, Callable[[str], str]]] = {
     "words strewn, one in five": lambda text: strewn(text, STREWN, 0.2),
-    "one sham check": lambda text: prepended(text, SHAM[1:2]),
+    "one sham check, before": lambda text: prepended(text, SHAM[1:2]),
     "sham checks, one phrase": lambda text: prepended(text, SHAM),
     "sham checks, paraphrased": lambda text: prepended(text, SHAM_PARAPHRASED),
-    "words before every tenth sentence": lambda text: every_tenth(text, PREFIXES),
-    "words before every sentence": lambda text: "\n".join(
-        f"{word} {part}"
-        for word, part in zip(
-            itertools.cycle(("Perhaps", "Therefore", "I verify that")), SENTENCE.split(text), strict=False
-        )
-    ),
 }
-"""Attacks that bring formulas or take the chain's own: what they gain is reported."""
+"""Attacks that bring formulas or take the chain's own without a connection; they must not raise a rank either."""
+
+INDISTINGUISHABLE: Final[dict[str, Callable[[str], str]]] = {
+    "words strewn, one in fifty": lambda text: strewn(text, STREWN, 0.02),
+    "words before every sentence": lambda text: "\n".join(
+        f"{word} {part}" for word, part in zip(itertools.cycle(PREFIXES), SENTENCE.split(text), strict=False)
+    ),
+    "words before every tenth sentence": lambda text: every_tenth(text, PREFIXES),
+    "the same, in their grammar": lambda text: every_tenth(text, PREFIXES, adapted=True),
+    "one sham check, behind": lambda text: appended(text, SHAM[1:2]),
+    "an equation of its own, checked": lambda text: appended(text, [f"Let me check again: {own_equations(text)[-1]}"]),
+    "equations of its own, checked": lambda text: prepended(
+        text, [f"{phrase[:-1]}: {part}" for phrase, part in zip(SPREAD, own_equations(text), strict=False)]
+    ),
+    "two sham derivations": lambda text: prepended(text, sham_derivations(text)),
+}
+"""Attacks that look like reasoning; what they gain is reported."""

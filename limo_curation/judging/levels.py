@@ -78,7 +78,7 @@ def level_features(features: pl.DataFrame, chains: pl.Series) -> pl.DataFrame:
     num_checks, held, failed = (pl.col(name) for name in ("num_checks", "num_held", "num_failed"))
     counted = features.hstack(count_verified(chains)).select(
         words_per_formula=pl.col("num_prose_words") / pl.col("num_formulas").clip(lower_bound=1),
-        num_connected=pl.col("num_adaptive_granularity"),
+        num_connected=pl.col("num_connected"),
         check_points=(num_checks - failed).clip(lower_bound=0) + pl.min_horizontal(held, num_checks),
         num_turns=pl.col("num_paths") + pl.col("num_corrections"),
         soundness=pl.col("soundness"),

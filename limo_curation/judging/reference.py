@@ -1,7 +1,8 @@
 """The reference set: what good long chains have of each axis, as percentiles that are fitted once and stored.
 
 `measurements/judging.py --fit` writes `data/reference.toml`; the file names the set, its size and every percentile. An
-axis is full at the percentile FULL_PERCENTILE (ours), so that nine of ten good chains still differ in it.
+axis is full at its percentile of FULL_PERCENTILES (ours), so that nine of ten good chains still differ in it; length
+is full at an earlier one, since of long chains the right ones are not the longer ones.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import polars as pl
 from limo_curation.errors import TableError
 from limo_curation.judging.sentences import WORD_AXES
 
-FULL_PERCENTILE: Final = "90"
+FULL_PERCENTILES: Final = {"elaboration": "75"} | dict.fromkeys(WORD_AXES, "90")
 PERCENTILES: Final = (10, 25, 50, 75, 90, 99)
 MIN_CHAINS: Final = 20  # ours: of fewer, the upper percentiles are single chains
 
@@ -35,7 +36,7 @@ class Reference:
 
     def full_values(self) -> dict[str, float]:
         """Return the value of each axis from which it is full."""
-        return {axis: values[FULL_PERCENTILE] for axis, values in self.percentiles.items()}
+        return {axis: values[FULL_PERCENTILES[axis]] for axis, values in self.percentiles.items()}
 
     def to_toml(self) -> str:
         """Return the file's text."""
@@ -75,7 +76,7 @@ def fit_reference(name: str, description: str, features: pl.DataFrame) -> Refere
         }
         for axis in values.columns
     }
-    empty = [axis for axis, fitted in percentiles.items() if not fitted[FULL_PERCENTILE]]
+    empty = [axis for axis, fitted in percentiles.items() if not fitted[FULL_PERCENTILES[axis]]]
     if empty:
         raise TableError(f"nine of ten chains of the reference set {name!r} have no {empty[0]}: it can't give a scale")
     return Reference(name, description, features.height, percentiles)

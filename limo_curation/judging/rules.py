@@ -1,11 +1,13 @@
 """LIMO's rule score: length and three kinds of words per length, weighted 30, 20, 25 and 25 percent.
 
 Words alone reward chains that are stuffed with them. So a word counts only where a clause begins, in a sentence with a
-formula; a wording and a formula count once each; all rates count less where one is far above what good chains have;
-and every axis is multiplied by the chain's soundness (`soundness.py`). A law follows that the tests hold: a sentence
-without a formula or a figure, put in anywhere, never raises a score. Words that are put into the chain's own sentences
-still can; how much is printed by `measurements/judging.py`. The scales are percentiles of a reference set
-(`reference.py`). The score ranks chains that passed verification; it never rescues one.
+new formula; a sentence counts for one axis, a wording and a formula count once, and the first of an axis not at all; a
+check has to take up numbers from before it and adds no length; all rates count less where one is far above what good
+chains have; and every axis is multiplied by the chain's soundness (`soundness.py`), of which nothing is left where
+words are strewn between words. A law follows that the tests hold: a sentence without a formula or a figure, put in
+anywhere, never raises a score. Words that are put before the chain's own sentences in their grammar, and sentences that
+calculate with its numbers, still can; how much is printed by `measurements/judging.py`. The scales are percentiles of a
+reference set (`reference.py`). The score ranks chains that passed verification; it never rescues one.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ from limo_curation.stage import RowStage
 from limo_curation.tables import DROPPED, JUDGED_CHAINS, VERIFIED_CHAINS
 
 AXES: Final = ("elaboration", *WORD_AXES)
-MIN_RATED_WORDS: Final = 2_000
+MIN_RATED_WORDS: Final = 2_500
 """Ours: a shorter chain's rates are per so many words, or one "since" in a line of ten words would be a record."""
+BY_CHANCE: Final = 1
+"""Ours: sentences of an axis that don't count, as a single word says little."""
 EXCESS: Final = 2.5
 """Full values per 1,000 words with substance from which a rate is too high to be natural, so that all three rates count
 less; at twice that they count nothing. The 99th percentile of the reference set is 2.1 to 2.5."""
@@ -45,10 +49,11 @@ def score_rules(chains: pl.DataFrame, *, config: JudgingConfig = JudgingConfig()
         One row per chain, in order: chain_id; elaboration, self_verification, exploration, adaptive_granularity,
         rule_score (their weighted sum) and soundness (already in each of them), all in [0, 1]; then what they come
         from: num_words (a Han character is one), num_sentences, num_substance_words (of distinct sentences with a
-        formula or a figure), num_<axis> (distinct sentences with a formula and a word of the axis), completeness,
-        compression,
-        substance_share (`soundness.py`), language_share (share of the rarer script in the prose, in [0, 0.5]), and
-        num_checks, num_corrections, num_paths, num_formulas, num_prose_words (`structure.py`).
+        formula or a figure that are no checks), num_stuffed (distinct sentences with a formula in which words of the
+        axes are strewn), num_<axis> (distinct sentences with a new formula and a word of the axis, each for the first
+        of its axes), completeness, compression, substance_share, num_derivations (`soundness.py`), language_share
+        (share of the rarer script in the prose, in [0, 0.5]), and num_connected, num_checks, num_corrections,
+        num_paths, num_formulas, num_prose_words (`structure.py`).
     """
     scored = score_features(count_features(chains["chain"]), config=config, reference=read_reference())
     return pl.concat([chains.select("chain_id"), scored], how="horizontal")
@@ -73,7 +78,9 @@ def axis_values(full: Mapping[str, float]) -> dict[str, pl.Expr]:
     """Return each axis on its scale of [0, 1], before the soundness."""
     rates, dense_rates = (
         {
-            axis: pl.col(f"num_{axis}") * (1_000 / full[axis]) / pl.col(words).clip(lower_bound=MIN_RATED_WORDS)
+            axis: (pl.col(f"num_{axis}") - BY_CHANCE).clip(lower_bound=0)
+            * (1_000 / full[axis])
+            / pl.col(words).clip(lower_bound=MIN_RATED_WORDS)
             for axis in WORD_AXES
         }
         for words in ("num_words", "num_substance_words")

@@ -16,11 +16,11 @@ from typing import Final
 
 import polars as pl
 
-from limo_curation.judging.sentences import count_distinct, formula_of
+from limo_curation.judging.sentences import count_distinct
 
 MIN_PATH_FORMULAS: Final = 3
 """Ours: sentences with a new formula that make what follows an announcement a way of its own."""
-COUNTS: Final = ("num_checks", "num_corrections", "num_paths", "num_formulas", "num_prose_words")
+COUNTS: Final = ("num_connected", "num_checks", "num_corrections", "num_paths", "num_formulas", "num_prose_words")
 
 
 def count_structure(sentences: pl.DataFrame) -> pl.DataFrame:
@@ -30,19 +30,22 @@ def count_structure(sentences: pl.DataFrame) -> pl.DataFrame:
         sentences: what `split_sentences` gives.
 
     Returns:
-        One row per chain that has a sentence: row; num_checks, num_corrections, num_paths; num_formulas (distinct
+        One row per chain that has a sentence: row; num_connected (sentences with a formula and a connecting word),
+        num_checks, num_corrections, num_paths; num_formulas (distinct
         sentences with a formula) and num_prose_words (words that are no formulas, of sentences with a formula or a
         figure).
     """
-    following = pl.col("sentence", "has_equation").shift(-1).over("row").name.prefix("next_")
-    here, behind = (pl.when(f"{place}has_equation").then(f"{place}sentence") for place in ("", "next_"))
+    following = pl.col("formula", "has_equation").shift(-1).over("row").name.prefix("next_")
+    here, behind = (pl.when(f"{place}has_equation").then(f"{place}formula") for place in ("", "next_"))
     corrections = sentences.with_columns(following).filter("corrections")
-    corrections = corrections.with_columns(formula=formula_of(pl.coalesce(here, behind)))
+    corrections = corrections.with_columns(formula=pl.coalesce(here, behind))
     sizes = sentences.group_by("row").agg(
-        num_formulas=pl.col("phrasing").filter("has_formula").n_unique().cast(pl.Int64),
+        num_formulas=pl.col("phrasing").filter("has_formula", ~pl.col("is_hollow")).n_unique().cast(pl.Int64),
         num_prose_words=pl.col("num_prose_words").filter("has_substance").sum(),
     )
+    connected = sentences.filter("has_formula").group_by("row")
     parts = (
+        connected.agg(count_distinct("num_connected", where="adaptive_granularity")),
         checks_of(sentences).group_by("row").agg(count_distinct("num_checks", where="self_verification")),
         corrections.filter(pl.col("formula").is_not_null())
         .group_by("row")
@@ -55,15 +58,15 @@ def count_structure(sentences: pl.DataFrame) -> pl.DataFrame:
 
 
 def checks_of(sentences: pl.DataFrame) -> pl.DataFrame:
-    """Return the sentences with a checking word and an equation, and with a column for their formula."""
-    return sentences.filter("self_verification", "has_equation").with_columns(formula=formula_of(pl.col("sentence")))
+    """Return the sentences with a checking word and an equation."""
+    return sentences.filter("self_verification", "has_equation")
 
 
 def count_paths(sentences: pl.DataFrame) -> pl.DataFrame:
     """Count the announcements of another way that new formulas follow, each wording once."""
     ways = (
         sentences.filter(pl.col("paths") | pl.col("has_formula"))
-        .with_columns(way=pl.col("paths").cast(pl.Int64).cum_sum().over("row"), formula=formula_of(pl.col("sentence")))
+        .with_columns(way=pl.col("paths").cast(pl.Int64).cum_sum().over("row"))
         .with_columns(is_new=pl.col("has_formula") & pl.struct("row", "formula").is_first_distinct())
         .filter(pl.col("way") > 0)
         .group_by("row", "way", maintain_order=True)

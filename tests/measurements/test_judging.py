@@ -1,6 +1,7 @@
 """The measurement of judging: areas, ranks, folds, and attacks that do what they say."""
 
 import itertools
+from collections.abc import Callable
 
 import polars as pl
 import pytest
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 from limo_curation.judging.features import count_features
 from limo_curation.judging.levels import read_rubric
 from measurements.judging import area, fitted, fold_of, held_out, measure_stuffing, rank, step_factor
-from measurements.judging_attacks import INDISTINGUISHABLE, NUM_STUFFED, SPREAD, STUFFING, paraphrases
+from measurements.judging_attacks import (
+    INDISTINGUISHABLE,
+    NUM_STUFFED,
+    SPREAD,
+    STUFFING,
+    UNCONNECTED,
+    paraphrases,
+)
 
 RIGHT = pl.col("is_right")
 BEST = read_rubric()[-1].example
@@ -48,7 +56,8 @@ def long_chains(count: int) -> pl.DataFrame:
     things = itertools.permutations(("sum", "product", "square", "cube", "root", "mean", "ratio", "half", "double"), 4)
     steps = [f"{' of the '.join(thing)} is {at}x = {at * at % 97}." for at, thing in enumerate(things)]
     texts = [
-        f"{' '.join(steps[at * 5 : at * 5 + 200])} {BEST} Perhaps {at}x = 3. The answer is 3." for at in range(count)
+        f"{' '.join(steps[at * 5 : at * 5 + 200])} {BEST} Perhaps {at}x = 3. Maybe {at}y = 4. The answer is 3."
+        for at in range(count)
     ]
     frame = pl.DataFrame({"chain": texts, "fold": range(count), "is_right": True, "source": "made up"})
     return frame.with_columns(num_characters=pl.col("chain").str.len_chars()).hstack(count_features(frame["chain"]))
@@ -76,13 +85,14 @@ def test_paraphrases_are_all_different_and_bring_neither_figure_nor_formula() ->
 
 
 @pytest.mark.parametrize(
-    "attack", [*STUFFING.values(), *INDISTINGUISHABLE.values()], ids=[*STUFFING, *INDISTINGUISHABLE]
+    "attack",
+    [*STUFFING.values(), *UNCONNECTED.values(), *INDISTINGUISHABLE.values()],
+    ids=[*STUFFING, *UNCONNECTED, *INDISTINGUISHABLE],
 )
-def test_an_attack_keeps_the_chains_own_words_in_order(attack: object) -> None:
-    assert callable(attack)
-    stuffed, at = attack(BEST), 0
-    assert stuffed != BEST
-    for word in BEST.split():
+def test_an_attack_keeps_the_chains_own_words_in_order(attack: Callable[[str], str]) -> None:
+    stuffed, at = attack(BEST).lower(), 0
+    assert stuffed != BEST.lower()
+    for word in BEST.lower().split():
         at = stuffed.index(word, at) + len(word)
 
 
@@ -93,4 +103,4 @@ def test_an_attack_that_works_is_counted_and_one_that_does_not_is_not() -> None:
     assert {found[name]["chains"] for name in found} == {6}
     assert found["one phrase, behind"]["ranks_raised"] == 0
     assert found["one phrase, behind"]["mean_change"] < 0
-    assert found["words before every tenth sentence"]["max_change"] > 0
+    assert found["one sham check, behind"]["max_change"] > 0

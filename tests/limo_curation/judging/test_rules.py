@@ -1,6 +1,7 @@
 """The rule score: what raises it, and what must not."""
 
 import itertools
+from collections.abc import Callable
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from limo_curation.judging.features import count_features
 from limo_curation.judging.rules import AXES, MIN_RATED_WORDS
 from limo_curation.judging_config import AxisWeights, JudgingConfig
 from limo_curation.tables import DROPPED, JUDGED_CHAINS, VERIFIED_CHAINS
-from measurements.judging_attacks import CHINESE, ENGLISH, NUMBERED, SPREAD, STUFFING, interleaved
+from measurements.judging_attacks import CHINESE, ENGLISH, NUMBERED, SPREAD, STUFFING, UNCONNECTED, interleaved
 
 STEPS = [
     f"Adding the term {word} n to the sum gives s = {n * (n + 1) // 2} so far."
@@ -22,7 +23,7 @@ PLAIN = "\n".join([*STEPS, r"The answer is \boxed{45}."])
 CAREFUL = PLAIN.replace(
     r"The answer is",
     "Let me check the sum: 9 * 10 = 90, and half of it is 45.\n"
-    "I also verify the pairs: since 1 + 8 = 9, there are 4 of them and one more nine.\nThe answer is",
+    "I also verify the last step: since 36 + 9 = 45, no term is left out.\nThe answer is",
 )
 
 
@@ -32,6 +33,11 @@ def score(*texts: str | None, config: JudgingConfig = JudgingConfig()) -> pl.Dat
     return score_rules(frame, config=config)
 
 
+def counted(up_to: int) -> str:
+    """A sentence that names numbers, so that what follows can take them up."""
+    return f"The values are {', '.join(map(str, range(up_to)))}."
+
+
 def rule_score(*texts: str | None) -> list[float]:
     return score(*texts)["rule_score"].to_list()
 
@@ -39,8 +45,8 @@ def rule_score(*texts: str | None) -> list[float]:
 @pytest.mark.parametrize(
     ("sentence", "axis"),
     [
-        ("Let me check this: 3 + 4 = 7.", "self_verification"),
-        ("验证一下：3+4=7。", "self_verification"),
+        ("Let me check this: 3 + 3 = 6.", "self_verification"),
+        ("验证一下：3+3=6。", "self_verification"),
         ("Perhaps k = 3 works better.", "exploration"),
         ("也许可以设k=3。", "exploration"),
         ("Therefore AB = AC.", "adaptive_granularity"),
@@ -48,7 +54,7 @@ def rule_score(*texts: str | None) -> list[float]:
     ],
 )
 def test_each_axis_sees_its_words_in_both_languages(sentence: str, axis: str) -> None:
-    plain, told = score(PLAIN, f"{sentence}\n{PLAIN}").select(f"num_{name}" for name in AXES[1:]).iter_rows(named=True)
+    plain, told = score(PLAIN, f"{PLAIN}\n{sentence}").select(f"num_{name}" for name in AXES[1:]).iter_rows(named=True)
     assert {name for name in told if told[name] > plain[name]} == {f"num_{axis}"}
 
 
@@ -67,7 +73,7 @@ def test_words_inside_other_words_do_not_count() -> None:
 
 def test_a_word_counts_only_where_a_clause_begins_and_a_phrase_anywhere() -> None:
     texts = [
-        "Let us check n = 3.",
+        "Let us check n = m.",
         "So n = 3, since it is odd.",
         "The n perhaps is check 3.",
         "It is n = 3 due to parity.",
@@ -98,22 +104,92 @@ def test_two_checks_that_calculate_beat_two_hundred_that_are_only_announced() ->
     assert careful > plain >= announced
 
 
-@pytest.mark.parametrize("attack", STUFFING.values(), ids=STUFFING.keys())
+@pytest.mark.parametrize("attack", [*STUFFING.values(), *UNCONNECTED.values()], ids=[*STUFFING, *UNCONNECTED])
 @pytest.mark.parametrize("text", [PLAIN, CAREFUL, CAREFUL * 3], ids=["plain", "careful", "long"])
-def test_stuffing_gains_nothing(text: str, attack: object) -> None:
-    assert callable(attack)
+def test_stuffing_gains_nothing(text: str, attack: Callable[[str], str]) -> None:
     before, after = rule_score(text, attack(text))
     assert after <= before + 1e-12
 
 
 def test_phrases_around_one_formula_count_once() -> None:
     many = "\n".join(f"{phrase.rstrip('.')}: 3 + 4 = 7." for phrase in (*ENGLISH, *CHINESE, *SPREAD))
-    assert score(many).select(f"num_{name}" for name in AXES[1:]).row(0) == (1, 1, 1)
+    assert score(f"There are 3 of 7.\n{many}").select(f"num_{name}" for name in AXES[1:]).row(0) == (1, 0, 0)
 
 
 def test_formulas_in_one_phrase_count_once() -> None:
     many = "\n".join(f"Let me check: {n} + {n} = {2 * n}." for n in range(200))
-    assert score(many)["num_self_verification"].to_list() == [1]
+    assert score(f"{counted(400)}\n{many}")["num_self_verification"].to_list() == [1]
+
+
+def test_a_formula_that_stood_before_counts_for_no_word() -> None:
+    assert score("So k = 3.\nTherefore k = 3.\nHence 2k = 6.")["num_adaptive_granularity"].to_list() == [1]
+
+
+def test_a_sentence_counts_for_one_axis() -> None:
+    texts = ["Perhaps k = 3, since it is odd.", "Let me check k > m, because it might fail."]
+    assert score(*texts).select(f"num_{name}" for name in AXES[1:]).rows() == [(0, 1, 0), (1, 0, 0)]
+
+
+def test_the_first_sentence_of_an_axis_may_be_chance() -> None:
+    once, twice = score(f"Hence 2k = 6.\n{PLAIN}", f"Hence 2k = 6.\nThus it is m = 4.\n{PLAIN}")["adaptive_granularity"]
+    assert 0 == once < twice
+
+
+@pytest.mark.parametrize(
+    ("check", "count"),
+    [
+        ("Let me check: 36 + 9 = 45.", 1),
+        ("Let me check: 123 + 456 = 579.", 0),
+        ("Let me check: 45 + 123 = 168.", 0),
+        ("I verify that it is n = 45.", 1),
+        ("I verify that n > m.", 1),
+    ],
+)
+def test_a_check_takes_up_numbers_from_before_it(check: str, count: int) -> None:
+    assert score(f"{PLAIN}\n{check}")["num_self_verification"].to_list() == [count]
+
+
+def test_a_check_gives_no_numbers_to_another() -> None:
+    checks = "Let me check: 123 + 456 = 579.\nI verify the same backwards: 579 - 456 = 123."
+    assert score(f"{PLAIN}\n{checks}")["num_self_verification"].to_list() == [0]
+
+
+def test_a_check_adds_no_length() -> None:
+    before, after = score(PLAIN, f"{PLAIN}\nLet me check the last sum: 36 + 9 = 45.")["num_substance_words"]
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The sum perhaps is check n = 3.",
+        "The sum wait comes to n = 3.",
+        "Perhaps The sum is n = 3.",
+        "I verify that So n = 3.",
+    ],
+)
+def test_words_that_are_strewn_or_put_before_a_sentence_cost_its_words_and_soundness(sentence: str) -> None:
+    plain, stuffed = score(PLAIN, f"{sentence}\n{PLAIN}").iter_rows(named=True)
+    assert (plain["num_stuffed"], stuffed["num_stuffed"]) == (0, 1)
+    assert stuffed["num_substance_words"] == plain["num_substance_words"]
+    assert stuffed["soundness"] < plain["soundness"]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Therefore, we get n = 3.",
+        "As a last check, the sum is n = 3.",
+        "We must check that n = 3.",
+        "The number is therefore n = 3.",
+        "This might be n = 3, because it holds.",
+        "Hmm, wait, maybe it is n = 3.",
+        r"\\[ n = 3 \\] Therefore 2n = 6.",
+        "Since Alice has three, In total n = 3.",
+    ],
+)
+def test_words_where_they_belong_are_not_stuffed(sentence: str) -> None:
+    assert score(sentence)["num_stuffed"].to_list() == [0]
 
 
 def test_a_rate_far_above_good_chains_falls_back() -> None:
@@ -121,9 +197,8 @@ def test_a_rate_far_above_good_chains_falls_back() -> None:
     lines = [
         f"I check the {a} of the {b}: {n}x = {n * n}." for n, (a, b) in enumerate(itertools.permutations(names, 2))
     ]
-    some, all_of_them = score("\n".join([*lines[:10], "The answer is 5."]), "\n".join([*lines, "The answer is 5."]))[
-        "self_verification"
-    ]
+    few, many = ("\n".join([counted(1_000), *some, "The answer is 5."]) for some in (lines[:10], lines))
+    some, all_of_them = score(few, many)["self_verification"]
     assert 0 == all_of_them < some
 
 
@@ -158,7 +233,7 @@ def test_the_score_is_the_weighted_sum_of_the_axes() -> None:
 
 def test_a_full_value_of_the_config_replaces_that_of_the_reference_set() -> None:
     full = 1_000 / MIN_RATED_WORDS
-    scored = score(CAREFUL, config=JudgingConfig(full_self_verification=2 * full, full_elaboration_words=1))
+    scored = score(CAREFUL, config=JudgingConfig(full_self_verification=full, full_elaboration_words=1))
     row = scored.row(0, named=True)
     assert (row["self_verification"], row["elaboration"]) == pytest.approx((row["soundness"], row["soundness"]))
 

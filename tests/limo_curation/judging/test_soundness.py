@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from limo_curation.judging import score_rules
-from limo_curation.judging.soundness import completeness
+from limo_curation.judging.soundness import completeness, count_derivations
 
 STEP = "Let n be the number of rows, so the sum is s = 3n + 4.\n"
 
@@ -68,6 +68,44 @@ def test_a_loop_leaves_nothing() -> None:
 
 
 def test_words_about_thinking_are_no_substance() -> None:
-    matter = STEP + "Twice of it is 2s = 6n + 8.\n" + r"Hence \boxed{60}."
+    matter = STEP + "Twice of it is 2s = 6n + 8 = 60.\nAgain, 4 * 15 = 60.\n" + r"Hence \boxed{60}."
     talk = "I must be careful here. Let me think about everything again. This needs some thought.\n" * 5
     assert soundness_of(talk + matter) < soundness_of(matter) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (r"so 5 * 12 = 60.\nand (289 - 169) / 2 = 60.\nhence \boxed{60}.", 2),
+        (r"so 5 * 12 = 60.\nhence \boxed{xy = 60}.", 1),
+        (r"so 5 * 12 = 600.\nand 60 * 1 = 60 * 1, 6 = 60.5.\nhence \boxed{60}.", 0),
+        (r"we get x = 60.5.\nhence \boxed{60}.", 0),
+        (r"thus p = \frac{3}{4}.\nhence \boxed{\dfrac{3}{4}}", 1),
+        (r"thus p = 3/4.\nhence \boxed{\frac{3}{4}}", 1),
+        (r"the sum costs 3 * 6 = $18.\nthe answer is 18.", 1),
+        ("the length is √6 = √6.\nhence \\boxed{\\sqrt{6}}", 1),
+        (r"nothing is equal.\nhence \boxed{60}.", 0),
+        ("no number at all", 0),
+        ("", 0),
+        (None, 0),
+    ],
+)
+def test_a_derivation_is_an_equation_that_comes_to_the_answer(text: str | None, count: int) -> None:
+    texts = pl.Series([text and text.replace(r"\n", "\n")], dtype=pl.String)
+    assert count_derivations(texts).to_list() == [count]
+
+
+def test_an_answer_that_is_reached_in_two_ways_is_sounder_than_one_that_is_only_announced() -> None:
+    announced = STEP + r"Hence \boxed{60}."
+    once = f"So s = 60.\n{announced}"
+    again = f"So s = 60.\n{once}"
+    twice = f"And 2 * 30 = 60.\n{once}"
+    assert soundness_of(announced) < soundness_of(once) < soundness_of(twice)
+    assert soundness_of(again) <= soundness_of(once)
+
+
+def test_few_stuffed_sentences_leave_nothing() -> None:
+    steps = [f"Step {word} gives s = {at}." for at, word in enumerate("abcdefghijklmnopqrstuvwxyz")]
+    plain = "\n".join([*steps, r"Hence \boxed{25}."])
+    assert soundness_of(plain) > 0
+    assert soundness_of(f"The sum perhaps is s = 3.\nThe next wait gives s = 4.\n{plain}") == 0.0
