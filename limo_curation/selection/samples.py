@@ -26,6 +26,7 @@ from limo_curation.tables import DOMAINS, JUDGED_CHAINS, SAMPLES
 DROP_REASONS: Final = (
     "no_token_count", "not_best_chain", "token_budget", "template_cap", "source_cap", "quota_filled",
 )  # fmt: skip
+PARTS_AT_A_TIME: Final = 10  # ours: each time they are looked up among the best chains of all problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Choice:
 def select_table(chains: Artifact, *, config: SelectionConfig, store: Store, out: StageWriter) -> StageMetrics:
     """Select from a table of judged chains; see `select_samples`.
 
-    The table is gone through twice, part by part: what chains compete by, and then the ledger. In memory are the best
-    chains of all problems; the texts of those that are chosen only.
+    The table is gone through twice, a few parts at a time: what chains compete by, and then the ledger. In memory are
+    the best chains of all problems, and the texts of those that are chosen.
     """
     del chains, store  # read through `out`
     parts = out.input_parts()
@@ -56,9 +57,11 @@ def select_table(chains: Artifact, *, config: SelectionConfig, store: Store, out
         return competing(out.scan_part(part), config=config, start=part.start)
 
     choice = choose((read(part) for part in parts), config=config)
-    for part in parts:
-        chosen, dropped = split(read(part), choice, config=config)
-        rows = out.scan_part(part).filter(pl.col("chain_id").is_in(chosen["chain_id"].implode()))
+    for start in range(0, len(parts), PARTS_AT_A_TIME):
+        some = parts[start : start + PARTS_AT_A_TIME]
+        chosen, dropped = split(pl.concat([read(part) for part in some]), choice, config=config)
+        rows = pl.concat([out.scan_part(part) for part in some])
+        rows = rows.filter(pl.col("chain_id").is_in(chosen["chain_id"].implode()))
         # a pool that was not deduplicated may hold a chain twice
         rows = rows.unique("chain_id", keep="first", maintain_order=True) if chosen.height else rows.head(0)
         kept = rows.rename({"chain": "solution"}).select(list(SAMPLES.columns)).collect()
