@@ -40,8 +40,10 @@ class TalkativeSampler(SeededSampler):
             seed = done.request.seed
             counts = (seed % 5, seed // 5 % 5, seed // 25 % 5)
             words = [wording for some, count in zip(WORDINGS, counts, strict=True) for wording in some[:count]]
-            text = " ".join(f"{word} {seed % 97} + {place} = {seed % 97 + place}." for place, word in enumerate(words))
-            yield Completion(done.request, f"{text} {done.text}", "stop", 10, 20 + 8 * len(words))
+            sums = [seed % 97 + place for place in range(len(words))]
+            text = " ".join(f"{word} {seed % 97} + {place} = {sums[place]}." for place, word in enumerate(words))
+            opening = f"The sums from {seed % 97} on are {sums}."  # or the checks would be of numbers from nowhere
+            yield Completion(done.request, f"{opening} {text} {done.text}", "stop", 10, 20 + 8 * len(words))
 
 
 @dataclass(frozen=True)
