@@ -140,6 +140,6 @@ def test_the_published_folder_is_what_load_dataset_reads(demo: Demo) -> None:
     folder = demo.folder / "runs" / demo.record.name / "dataset"
     cache = demo.folder / "cache"
     default = datasets.load_dataset(str(folder), split="train", cache_dir=str(cache))
-    assert default.column_names == ["question", "solution", "answer"]
+    assert default.column_names == ["question", "solution", "answer", "messages"]
     assert len(default) == 24
     assert all("\\boxed{" in solution for solution in default["solution"])
