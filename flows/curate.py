@@ -39,6 +39,7 @@ from limo_curation.problem_config import (
     NoveltyConfig,
     ScreeningConfig,
 )
+from limo_curation.publishing.licenses import require_source_licenses
 from limo_curation.publishing_config import PublishingConfig
 from limo_curation.sampling import Sampler
 from limo_curation.sampling.assembly import assemble_sampler
@@ -98,7 +99,8 @@ def curate(
     """Curate a set of reasoning samples.
 
     Args:
-        profile: a preset's name (`demo`, `recorded`, `limo-v1`, `limo-v2`, `full`) or the path of a TOML file.
+        profile: a preset's name (`demo`, `recorded`, `limo-v1`, `limo-v2`, `full`) or the path of a run file:
+            a TOML, or the `run.json` of a published set.
         ingestion: sources of problems. This and all that follow take the place of the preset's whole section.
         screening: which problems are usable.
         deduplication: similarity from which two problems are one.
@@ -147,7 +149,10 @@ def curate(
 def run_stages(config: RunConfig) -> str | State[Any]:
     """Run every stage of one config, in order, and return the run's name."""
     if not config.is_pilot:
-        check_hub_access(config.publishing)  # what is missing is better found now than after the GPU hours
+        # what stands in the way is better found now than after the GPU hours
+        check_hub_access(config.publishing)
+        if config.publishing.enabled:
+            require_source_licenses([*config.ingestion.sources, *config.generation.recorded], config=config.publishing)
     store = Store(config.execution.store)
     if config.demo is not None:
         write_sources(config.demo)

@@ -24,6 +24,8 @@ from limo_curation.config import SelectionConfig  # noqa: E402
 from limo_curation.errors import ConfigError, ShortfallError  # noqa: E402
 from limo_curation.judge_config import JudgeConfig, JudgeModel  # noqa: E402
 from limo_curation.judging_config import JudgingConfig  # noqa: E402
+from limo_curation.presets import load_config  # noqa: E402
+from limo_curation.problem_config import IngestionConfig  # noqa: E402
 from limo_curation.run_record import RunRecord, load_record  # noqa: E402
 from limo_curation.store import Store  # noqa: E402
 from tests.flows.prefect_runs import artifacts_of, executed, latest_flow_run_id, log_lines, outcomes  # noqa: E402
@@ -117,7 +119,7 @@ def test_last_two_printed_lines_name_report_and_data_set(first: Run) -> None:
     assert first.printed[-2:] == [f"report: {report}", f"dataset: {dataset}"]
     assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
     samples = pl.read_parquet(dataset / "data/*.parquet")
-    assert samples.columns == ["question", "solution", "answer"]
+    assert samples.columns == ["question", "solution", "answer", "messages"]
     assert samples.height == 6
 
 
@@ -228,6 +230,22 @@ def test_judges_without_a_calibration_are_refused_before_any_stage(prefect_serve
     with pytest.raises(ConfigError, match="no calibration is named"):
         curate_module.curate(profile=str(run_file), judging=judging)
     assert not (tmp_path / "store" / "ingestion").exists()
+
+
+def test_source_that_may_not_be_handed_on_is_refused_before_any_stage(prefect_server: None, tmp_path: Path) -> None:
+    run_file = write_run_file(tmp_path)
+    ingestion = load_config(str(run_file)).ingestion
+    closed = [source.model_copy(update={"license": "CC BY-ND 4.0"}) for source in ingestion.sources]
+    with pytest.raises(ConfigError, match=r"'CC BY-ND 4\.0'.*publishing\.allow_licenses"):
+        curate_module.curate(profile=str(run_file), ingestion=IngestionConfig(sources=tuple(closed)))
+    assert not (tmp_path / "store" / "ingestion").exists()
+
+
+def test_run_file_of_a_published_set_finds_the_same_run(first: Run, copied: Path) -> None:
+    published, own = first.output / "dataset" / "run.json", load_config(str(copied))
+    name = curate_module.curate(profile=str(published), engine=own.engine, execution=own.execution)
+    assert name == first.record.name
+    assert executed(latest_flow_run_id()) == ENDING
 
 
 def test_shortfall_fails_the_flow_run(copied: Path) -> None:
