@@ -20,7 +20,6 @@ from limo_curation.errors import ConfigError, StageError, TableError
 from limo_curation.sft.config import TrainingConfig
 
 PROBE: Final = "a probe"
-DROP_REASONS: Final = ("chat_mark", "too_long")
 NUM_NAMED: Final = 5
 
 EXAMPLES: Final = pl.Schema(
@@ -34,7 +33,7 @@ EXAMPLES: Final = pl.Schema(
 UNFIT: Final = pl.Schema(
     {
         "row": pl.Int64,
-        "drop_reason": pl.String,
+        "drop_reason": pl.String,  # chat_mark or too_long
         "value": pl.Float64,  # tokens of a row that is too long
         "threshold": pl.Float64,
         "evidence": pl.String,  # the mark, or the beginning of the question

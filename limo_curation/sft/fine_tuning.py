@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from limo_curation.errors import ConfigError
+from limo_curation.errors import ConfigError, StageError
 from limo_curation.sft.config import SftConfig
 from limo_curation.sft.examples import Examples, load_tokenizer, make_examples
 from limo_curation.sft.job import Job, JobFolder, Result, job_key, write_whole
@@ -70,10 +70,8 @@ def fine_tune(config: SftConfig) -> FineTuned:
         num_rows = int((~examples.rows["is_held_out"]).sum())
         run_training(folder, config, num_steps=config.training.num_steps(num_rows))
     done = finished(folder, job)
-    if done is None:  # another machine writes the result
-        raise ConfigError(
-            f"machine {config.hardware.machine_rank} has done its share; the result is in {folder.folder}"
-        )
+    if done is None:
+        raise StageError(f"{folder.folder}: training ended well, but its result is another job's")
     return done._replace(is_new=True)
 
 
@@ -107,11 +105,14 @@ def prepare(folder: JobFolder, job: Job, examples: Examples) -> None:
     Raises:
         ConfigError: it does not; the plan is written and says what is missing.
     """
-    shutil.rmtree(folder.model, ignore_errors=True)  # of a run that was killed while it wrote it
+    if folder.rank == 0:
+        shutil.rmtree(folder.model, ignore_errors=True)  # of a run that was killed while it wrote it
     lengths = examples.rows["input_ids"].list.len().to_list()
     plan = make_plan(job.config, hardware_here(job.config.hardware), lengths=lengths)
     write_whole(folder.plan, plan_text(plan) + "\n")
     check_fits(plan)
-    examples.dropped.write_parquet(folder.dropped)
-    examples.rows.write_parquet(folder.examples)
+    for frame, path in ((examples.dropped, folder.dropped), (examples.rows, folder.examples)):
+        temporary = path.with_name(f"{path.name}.{folder.rank}.tmp")  # machines write the same, maybe at once
+        frame.write_parquet(temporary)
+        temporary.replace(path)
     write_whole(folder.job, job.model_dump_json(indent=1) + "\n")

@@ -1,6 +1,7 @@
 """The folder of one fine-tuning: what is to be done, how far it has come, and what came of it.
 
-    job.json            the config, the samples' digest, the student; written first, read by the training processes
+    job.json            the config, the samples' digest, the student; read by the training processes. Where there are
+                        several machines, each of the others has its own, with its rank in the name
     examples.parquet    the rows that are trained on or held out
     dropped.parquet     the samples that could not be trained on whole
     plan.txt            memory and time, as planned for this hardware
@@ -72,21 +73,22 @@ def job_key(config: SftConfig, *, dataset_digest: str, student: str) -> str:
 
 
 class JobFolder:
-    """The files of one fine-tuning."""
+    """The files of one fine-tuning, as the machine of a rank sees them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, rank: int = 0) -> None:
         self.folder = folder
+        self.rank = rank
 
     @classmethod
     def of(cls, job: Job) -> JobFolder:
         """Return the folder that a job has, whether or not it exists."""
         name = f"sft-{job.config.profile}-{job.key[:KEY_DIGITS]}"
-        return cls(Path(job.config.output).resolve() / name)
+        return cls(Path(job.config.output).resolve() / name, rank=job.config.hardware.machine_rank)
 
     @property
     def job(self) -> Path:
         """What is to be done."""
-        return self.folder / "job.json"
+        return self.folder / (f"job-{self.rank}.json" if self.rank else "job.json")
 
     @property
     def examples(self) -> Path:
@@ -105,8 +107,8 @@ class JobFolder:
 
     @property
     def log(self) -> Path:
-        """What the training processes print."""
-        return self.folder / "train.log"
+        """What the training processes of this machine print."""
+        return self.folder / (f"train-{self.rank}.log" if self.rank else "train.log")
 
     @property
     def checkpoints(self) -> Path:

@@ -58,7 +58,7 @@ def run_training(folder: JobFolder, config: SftConfig, *, num_steps: int) -> Non
                 progress.advance(step - reached)
                 reached = step
         status = processes.stop()
-    if status == 0 and (folder.result() is not None or config.hardware.machine_rank > 0):
+    if status == 0 and folder.result() is not None:
         return
     told = f"training ended with exit status {status} at step {last_step(folder)}. {last_lines(folder.log)}"
     if OUT_OF_MEMORY in told:
@@ -97,7 +97,7 @@ def launch_command(folder: Path, config: SftConfig) -> list[str]:
         command.append("--multi_gpu")
     elif hardware.device == "cpu":
         command.append("--cpu")
-    return [*command, "-m", "limo_curation.sft.training", str(folder)]
+    return [*command, "-m", "limo_curation.sft.training", str(folder), str(hardware.machine_rank)]
 
 
 def fsdp_arguments(hardware: HardwareConfig) -> list[str]:

@@ -1,6 +1,6 @@
 """The training itself: one process for each GPU, started by accelerate's launcher (`launcher.py`).
 
-    accelerate launch --num_processes 8 ... -m limo_curation.sft.training RUN_FOLDER
+    accelerate launch --num_processes 8 ... -m limo_curation.sft.training RUN_FOLDER MACHINE_RANK
 
 TRL's trainer does the work. It takes the loss in tiles of tokens and vocabulary, so that the logits of 16,384 tokens
 (10 GB at Qwen2.5's vocabulary in 32 bits) never stand in memory. Which rows it sees, when it looks at the held-out ones
@@ -9,7 +9,6 @@ and where it goes on after a kill is decided here.
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 import shutil
@@ -57,6 +56,7 @@ def train(folder: JobFolder) -> None:
         card = render_model_card(job, result, folder.read_metrics())
         write_whole(folder.model / "README.md", card)
         folder.write_result(result)
+    trainer.accelerator.wait_for_everyone()  # other machines look for the result when their processes have ended
 
 
 def make_trainer(folder: JobFolder, job: Job, tokenizer: Any, rows: pl.DataFrame, *, is_fresh: bool) -> Any:
@@ -189,11 +189,11 @@ def save_student(trainer: Any, tokenizer: Any, folder: Path, config: SftConfig) 
     if trainer.is_world_process_zero():
         dtype = torch.bfloat16 if config.training.precision == "bf16" else torch.float32
         model.config.dtype, model.config.use_cache = dtype, True  # the trainer switches the cache off
-        model.save_pretrained(folder, state_dict={name: weight.to(dtype) for name, weight in state.items()})
+        # an output that is the embedding once more: gathering and casting make two of them
+        aliases = model.all_tied_weights_keys if model.config.tie_word_embeddings else {}
+        kept = {name: weight.to(dtype) for name, weight in state.items() if name not in aliases}
+        model.save_pretrained(folder, state_dict=kept)
         tokenizer.save_pretrained(folder)
-    del state
-    gc.collect()
-    trainer.accelerator.wait_for_everyone()
 
 
 def result_of(job: Job, state: Any, rows: pl.DataFrame) -> Result:
@@ -216,4 +216,4 @@ def result_of(job: Job, state: Any, rows: pl.DataFrame) -> Result:
 
 
 if __name__ == "__main__":
-    train(JobFolder(Path(sys.argv[1])))
+    train(JobFolder(Path(sys.argv[1]), rank=int(sys.argv[2])))

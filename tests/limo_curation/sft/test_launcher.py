@@ -23,7 +23,7 @@ def command_of(config: SftConfig) -> str:
 def test_one_process_on_the_processor_is_started_as_such() -> None:
     command = command_of(load_sft_config("tiny-cpu"))
     assert command.startswith("-m accelerate.commands.launch --num_processes 1 --num_machines 1 --mixed_precision no ")
-    assert command.endswith(" --cpu -m limo_curation.sft.training /runs/one")
+    assert command.endswith(" --cpu -m limo_curation.sft.training /runs/one 0")
 
 
 def test_split_model_is_split_by_layers_and_may_lie_in_the_hosts_memory() -> None:
@@ -45,6 +45,7 @@ def test_each_machine_knows_its_rank_and_where_the_first_one_is() -> None:
     command = command_of(config.model_copy(update={"hardware": hardware}))
     assert "--num_processes 16 --num_machines 2" in command
     assert "--machine_rank 1 --main_process_ip node-0 --main_process_port 29500" in command
+    assert command.endswith(" /runs/one 1")
 
 
 def test_what_another_launcher_left_in_the_environment_is_not_passed_on() -> None:

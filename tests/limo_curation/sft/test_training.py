@@ -36,7 +36,7 @@ def trainer_processes(folder: Path) -> list[int]:
     return [
         number
         for number in numbers
-        if (command := command_of(number)).rstrip().endswith(f"-m limo_curation.sft.training {folder}")
+        if (command := command_of(number)).rstrip().endswith(f"-m limo_curation.sft.training {folder} 0")
         and "accelerate" not in command
         and "process_guard" not in command
     ]
