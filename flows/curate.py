@@ -196,7 +196,7 @@ def make_samples(config: RunConfig, run: Progress, sampler: Sampler | None) -> N
     if config.novelty.enabled and config.novelty.reference:
         public = run.add(public_sets(sources=config.novelty.reference, **on))
     problems = run.add(count_templates(problems, public, config=config.novelty, **on))
-    problems = run.add(classify(problems, config=config.domains, **on))
+    problems = run.add(classify(problems, config=config.domains, sampler=sampler, **on))
     problems = run.add(rate(problems, config=config.difficulty, **sampled))
 
     recorded = None

@@ -247,6 +247,8 @@ class RunConfig(Section):
         asked = {solver.model for solver in solvers}
         if self.decontamination.enabled and self.decontamination.paraphrase is not None:
             asked.add(self.decontamination.paraphrase.model)
+        if self.domains.enabled and self.domains.classifier is not None:
+            asked.add(self.domains.classifier.model)
         if self.judging.enabled and self.judging.judge is not None:
             asked.update(judge.model for judge in self.judging.judge.models)
         models = sorted(asked)

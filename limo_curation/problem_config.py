@@ -164,9 +164,23 @@ class NoveltyConfig(StageConfig):
         return self.model_dump(mode="json", exclude={"num_threads", "reference"})
 
 
+class DomainClassifier(Section):
+    """Who decides a domain that the network is not sure of. Every number is ours."""
+
+    model: str
+    """Hub id (pinned as `owner/name@revision`) or local folder."""
+    min_confidence: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """The network's confidence below which the model is asked."""
+    max_tokens: Count = 1_024
+    """Of one reply, its thoughts included."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
 class DomainsConfig(StageConfig):
     """The six domains; a source's label decides where a map for it is given."""
 
     labels: dict[str, Domain] = Field(default={})
     """The source's own label, in lower case, to one of the six."""
     trusted_label_kinds: tuple[str, ...] = ("human",)
+    classifier: DomainClassifier | None = None
+    """A language model that is asked where the network is not sure; None: nobody is asked."""

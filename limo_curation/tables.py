@@ -132,7 +132,7 @@ TEMPLATED: Final = CLUSTERED.extend(
 CLASSIFIED: Final = TEMPLATED.extend(
     "CLASSIFIED",
     domain=Column(pl.String, "one of the six domains"),
-    domain_by=Column(pl.String, "who decided: source (a trusted label), rules, or the name of a model"),
+    domain_by=Column(pl.String, "who decided: source (a trusted label), network, or the name of a model"),
     domain_confidence=Column(pl.Float64, "chance that the domain is right, in [0, 1]; null for a source's label"),
 )
 

@@ -1,38 +1,24 @@
 """Ask a language model whether a problem is a benchmark item in other words or another language.
 
 A pair is asked about twice, the second time in the other order, and counts as the same problem only if both replies say
-so. A reply is one JSON object with one of three words; anything else says nothing. What stands in a problem can't take
-the place of a reply: it is quoted between marks that no text can foresee, and a reply with more than the object in it
-is not read.
+so. A reply is one JSON object with one of three words; anything else says nothing, whatever a problem orders
+(`sampling.choices`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.resources
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast, get_args
+from typing import Final, Literal, cast, get_args
 
 from limo_curation.problem_config import ParaphraseJudge
+from limo_curation.sampling.choices import choice_schema, quote_texts, read_choice
 from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest
 
 Relation = Literal["same", "variant", "different"]
 RELATIONS: Final[tuple[Relation, ...]] = get_args(Relation)
-REPLY_SCHEMA: Final = json.dumps(
-    {
-        "type": "object",
-        "properties": {"relation": {"type": "string", "enum": list(RELATIONS)}},
-        "required": ["relation"],
-        "additionalProperties": False,
-    }
-)
-PLACEHOLDER: Final = re.compile(r"\{(mark|first|second)\}")
-MAX_REPLY_CHARACTERS: Final = 1_000  # ours: the object has some 25, deep nesting would break the parser
-END_OF_THOUGHT: Final = "</think>"  # reasoning models write their thoughts in front of the reply
-FENCE: Final = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.DOTALL)
+REPLY_SCHEMA: Final = choice_schema("relation", RELATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +79,9 @@ def request_for_pair(first: str, second: str, *, judge: ParaphraseJudge) -> Samp
 def fill_prompt(first: str, second: str) -> str:
     """Return the prompt for two texts; braces in them are left alone, and their marks follow from both."""
     template = importlib.resources.files("limo_curation.decontamination") / "prompts" / "paraphrase.txt"
-    mark = hashlib.sha256(json.dumps([first, second]).encode()).hexdigest()[:16]
-    values = {"mark": mark, "first": first, "second": second}
-    # in one pass, so that a text that holds {second} stays as it is
-    return PLACEHOLDER.sub(lambda found: values[found[1]], template.read_text(encoding="utf-8"))
+    return quote_texts(template.read_text(encoding="utf-8"), {"first": first, "second": second})
 
 
 def relation_of(completion: Completion) -> Relation | None:
     """Return what a reply says; None for one that was cut off or is no JSON object with just a relation."""
-    if completion.is_truncated:
-        return None
-    text = completion.text.rpartition(END_OF_THOUGHT)[2].strip()
-    if len(text) > MAX_REPLY_CHARACTERS:
-        return None
-    fenced = FENCE.match(text)
-    try:
-        reply: Any = json.loads(fenced[1] if fenced else text)
-    except ValueError:
-        return None
-    if not isinstance(reply, dict):
-        return None
-    fields = cast("dict[str, Any]", reply)
-    relation = fields.get("relation")
-    return relation if list(fields) == ["relation"] and relation in RELATIONS else None
+    return cast("Relation | None", read_choice(completion, "relation", RELATIONS))

@@ -240,6 +240,8 @@ def notes_on(
         notes.append("what difficulty.demand saves by choosing the likeliest problems is not foreseen")
     if config.decontamination.enabled and config.decontamination.paraphrase is not None:
         notes.append("what decontamination.paraphrase asks its judge is left out")
+    if config.domains.enabled and config.domains.classifier is not None:
+        notes.append("what domains.classifier asks its model is left out")
     if config.judging.enabled and config.judging.judge is not None:
         notes.append(
             "what judging.judge asks its judges is left out; `limo-curation calibrate` tells their tokens a chain"

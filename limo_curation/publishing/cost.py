@@ -24,7 +24,8 @@ class ModelCost:
 
     stage: str
     role: str
-    """`weak_1`, `strong`, `teacher_1`, `judge_1`, `comparison_1` and so on, as in the metrics; or `paraphrase`."""
+    """`classifier`, `weak_1`, `strong`, `teacher_1`, `judge_1`, `comparison_1` and so on, as in the metrics; or
+    `paraphrase`."""
     model: str
     num_attempts: int
     num_prompt_tokens: int | None
@@ -51,6 +52,8 @@ def asked_models(config: RunConfig) -> list[tuple[str, str, str]]:
     asked: list[tuple[str, str, str]] = []
     if config.decontamination.enabled and config.decontamination.paraphrase is not None:
         asked.append(("paraphrase", "decontamination", config.decontamination.paraphrase.model))
+    if config.domains.enabled and config.domains.classifier is not None:
+        asked.append(("classifier", "domains", config.domains.classifier.model))
     asked += [(role, stage, solver.model) for role, stage, solver in solvers_of(config)]
     if config.judging.enabled and config.judging.judge is not None:
         for place, judge in enumerate(config.judging.judge.models, 1):

@@ -36,6 +36,7 @@ def assemble_sampler(
         config.generation.teachers,
         config.difficulty.enabled and (config.difficulty.weak or config.difficulty.strong),
         config.decontamination.enabled and config.decontamination.paraphrase,
+        config.domains.enabled and config.domains.classifier,
         config.judging.enabled and config.judging.judge,
     )
     if not any(samples):

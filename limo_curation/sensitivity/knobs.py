@@ -49,6 +49,7 @@ MOVED: Final[Mapping[str, tuple[str, ...]]] = {
 """By stage; of quotas each one."""
 SAMPLED: Final[Mapping[str, tuple[str, ...]]] = {
     "decontamination": ("paraphrase",),
+    "domains": ("classifier",),
     "difficulty": ("weak", "strong", "demand", "truncated_retry_factor"),
     "generation": ("teachers",),
     "judging": ("judge.models", "judge.max_chain_characters"),

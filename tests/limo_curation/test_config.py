@@ -17,6 +17,7 @@ from limo_curation.problem_config import (
     DecontaminationConfig,
     DeduplicationConfig,
     Domain,
+    DomainClassifier,
     DomainsConfig,
     IngestionConfig,
     NoveltyConfig,
@@ -160,6 +161,13 @@ def test_impossible_section_is_refused_with_the_reason(
                 "engine": EngineConfig(kind="endpoint", urls={"x": ("u",)}),
             },
             "no entry for judge",
+        ),
+        (
+            {
+                "domains": DomainsConfig(classifier=DomainClassifier(model="classifier")),
+                "engine": EngineConfig(kind="endpoint", urls={"x": ("u",)}),
+            },
+            "no entry for classifier",
         ),
         (
             {

@@ -13,7 +13,13 @@ from limo_curation.engine_config import EngineConfig, Solver
 from limo_curation.errors import BudgetError
 from limo_curation.judge_config import JudgeConfig, JudgeModel
 from limo_curation.judging_config import JudgingConfig
-from limo_curation.problem_config import DecontaminationConfig, IngestionConfig, ParaphraseJudge
+from limo_curation.problem_config import (
+    DecontaminationConfig,
+    DomainClassifier,
+    DomainsConfig,
+    IngestionConfig,
+    ParaphraseJudge,
+)
 from limo_curation.sampling.assembly import assemble_sampler, engine_of
 from limo_curation.sampling.endpoint import EndpointSampler
 from limo_curation.sampling.recorded import RecordedSampler
@@ -61,6 +67,7 @@ def test_run_that_samples_nothing_needs_no_engine(tmp_path: Path, sections: dict
         {"difficulty": DifficultyConfig(weak=(ADA,))},
         {"difficulty": DifficultyConfig(strong=ADA)},
         {"decontamination": DecontaminationConfig(benchmarks=(POOL,), paraphrase=ParaphraseJudge(model=ADA.model))},
+        {"domains": DomainsConfig(classifier=DomainClassifier(model=ADA.model))},
         {"judging": JudgingConfig(judge=JudgeConfig(models=(JudgeModel(model=ADA.model),)))},
     ],
 )

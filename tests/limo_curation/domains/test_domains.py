@@ -1,14 +1,13 @@
-"""Domains: whose word counts, and how often the rules agree with people."""
+"""Domains: whose word counts, and what the network makes of clear problems and of any text."""
 
-from collections import Counter
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limo_curation.domains import DOMAIN_STAGE, PATTERNS, classify_domains, classify_problems
+from limo_curation.domains import DOMAIN_STAGE, classify_domains, classify_problems, predict
 from limo_curation.problem_config import DomainsConfig
 from limo_curation.tables import CLASSIFIED, DOMAINS, TEMPLATED
 from tests.rows import rows_of, run_on
@@ -36,7 +35,6 @@ PROBABILITY = "Two dice are thrown; what is the probability that the sum is 9?"
         (r"Find the general solution of $y^{\prime\prime} = 4y^{\prime}$.", "calculus_and_analysis"),  # no prime number
         (r"Evaluate $\lim_{x \to 0} x^x$.", "calculus_and_analysis"),  # an index stands right behind the command
         (r"Let $\overline{abc} = 9k$; find the sum of the digits.", "number_theory"),  # no segment
-        (r"$\overline{AB}$ is half of $\overline{CD}$, which is 7. Find AB.", "geometry"),
         (r"Let $S = \{x \mid x^2 = 4x\}$ and f the function with f(x) = x; solve for x.", "algebra"),  # a set's bar
         (r"Compute $\dbinom{9}{3}$.", "combinatorics"),
         ("一个长方形的周长是30厘米，长比宽多3厘米，求它的面积。", "geometry"),
@@ -92,55 +90,47 @@ def test_stage_drops_nothing_and_works_without_labels_and_rows(tmp_path: Path) -
     assert classify_domains([]) == []
 
 
-def test_every_domain_has_patterns() -> None:
-    assert list(PATTERNS) == list(DOMAINS)
+def test_label_of_a_source_has_no_confidence_and_the_networks_answer_has_one() -> None:
+    labelled = {"domain_label": "chance", "domain_label_kind": "human"}
+    rows = rows_of(
+        TEMPLATED,
+        {"problem_id": "a", "question": PROBABILITY, **labelled},
+        {"problem_id": "b", "question": PROBABILITY},
+    )
+    kept = classify_problems(rows, config=CONFIG).kept
+    assert kept["domain_by"].to_list() == ["source", "network"]
+    assert kept["domain_confidence"].is_null().to_list() == [True, False]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 1_000_000,
+        "三" * 400_000,
+        "\0" * 10_000,
+        r"\frac{\sqrt{\alpha}}" * 2_000,
+        "[asy]" + "draw((0,0)--(1,1));" * 1_000,  # a drawing that never ends
+        "http" * 5_000,
+        "$" * 5_000,
+    ],
+)
+def test_hostile_text_gets_a_domain_too(text: str) -> None:
+    assert classify_domains([text])[0] in DOMAINS
+
+
+def test_what_is_written_differently_by_sources_does_not_count() -> None:
+    plain = "Let $x$ be a number with $2x = 8$. Find $x$."
+    sources_way = "Let $$x$$ be a  number with\n$${2}{x} = {8}$$.  Find $$x$$."
+    assert predict(pl.Series([plain])).equals(predict(pl.Series([sources_way])))
+
+
+@settings(deadline=None)  # the first call compiles
 @given(st.lists(st.text(max_size=80), max_size=6))
-def test_any_text_gets_one_of_the_six_names(texts: list[str]) -> None:
-    domains = classify_domains(texts)
-    assert len(domains) == len(texts)
-    assert set(domains) <= set(DOMAINS)
-    assert domains == [classify_domains([text])[0] for text in texts]  # a text's domain is its own affair
-
-
-# the pool's coarse labels; those that span two domains count as right for either
-COARSE = {
-    "algebra": {"algebra"},
-    "arithmetic_applied": {"algebra"},
-    "linear_abstract_algebra": {"algebra"},
-    "geometry": {"geometry"},
-    "number_theory": {"number_theory"},
-    "combinatorics_probability": {"combinatorics", "probability_and_statistics"},
-    "calculus_analysis": {"calculus_and_analysis"},
-}
-
-# about .03 below what was measured
-FLOORS = {
-    "algebra": 0.85,
-    "geometry": 0.84,
-    "number_theory": 0.60,
-    "combinatorics_probability": 0.47,
-    "calculus_analysis": 0.52,
-}
-
-
-@pytest.mark.data
-def test_rules_agree_with_people_on_most_problems(data_folder: Path) -> None:
-    pool = pl.read_ndjson(
-        data_folder / "problems.jsonl.zst",
-        schema={"problem": pl.String, "domain": pl.String, "domain_label_kind": pl.String},
-    ).filter(pl.col("domain_label_kind") == "human", pl.col("domain").is_in(list(COARSE)))
-    found = classify_domains(pool["problem"].to_list())
-    right: Counter[str] = Counter()
-    total: Counter[str] = Counter(pool["domain"].to_list())
-    for label, domain in zip(pool["domain"].to_list(), found, strict=True):
-        right[label] += domain in COARSE[label]
-    recall = {label: right[label] / total[label] for label in COARSE}
-    print({label: f"{share:.3f} of {total[label]}" for label, share in recall.items()})
-    overall = right.total() / total.total()
-    print(f"overall {overall:.4f} of {total.total()}")
-    assert total.total() > 20_000
-    assert overall > 0.74
-    for label, floor in FLOORS.items():
-        assert recall[label] > floor, (label, recall[label])
+def test_any_text_gets_one_of_the_six_whatever_stands_beside_it(texts: list[str]) -> None:
+    found = predict(pl.Series(texts, dtype=pl.String))
+    assert found.height == len(texts)
+    assert set(found["domain"]) <= set(DOMAINS)
+    assert all(0 < confidence <= 1 for confidence in found["confidence"])
+    alone = [predict(pl.Series([text])).row(0) for text in texts]
+    assert found.rows() == alone
+    assert predict(pl.Series(texts[::-1], dtype=pl.String)).rows() == alone[::-1]
