@@ -31,9 +31,8 @@ def count_structure(sentences: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         One row per chain that has a sentence: row; num_connected (sentences with a formula and a connecting word),
-        num_checks, num_corrections, num_paths; num_formulas (distinct
-        sentences with a formula) and num_prose_words (words that are no formulas, of sentences with a formula or a
-        figure).
+        num_checks, num_corrections, num_paths; num_formulas (distinct sentences with a formula that are not hollow) and
+        num_prose_words (words that are no formulas, of sentences with substance).
     """
     following = pl.col("formula", "has_equation").shift(-1).over("row").name.prefix("next_")
     here, behind = (pl.when(f"{place}has_equation").then(f"{place}formula") for place in ("", "next_"))
