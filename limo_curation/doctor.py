@@ -19,7 +19,11 @@ from limo_curation.store import Store
 from limo_curation.vllm_config import VllmConfig
 
 PYTHONS: Final = ((3, 11), (3, 14))  # from, below: as pyproject.toml says
-EXTRAS: Final = {"flows": ("prefect",), "local": ("torch", "transformers")}
+EXTRAS: Final = {
+    "flows": ("prefect",),
+    "local": ("torch", "transformers"),
+    "sft": ("accelerate", "datasets", "peft", "trl"),
+}
 GIBIBYTE: Final = 1 << 30
 DEMO_MEMORY_BYTES: Final = 4 * GIBIBYTE  # ours: the demo's tiny models and Prefect's server together
 DEMO_DISK_BYTES: Final = 2 * GIBIBYTE

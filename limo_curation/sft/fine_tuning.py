@@ -21,6 +21,7 @@ from limo_curation.sft.launcher import run_training
 from limo_curation.sft.machine import hardware_here
 from limo_curation.sft.places import find_student, read_samples
 from limo_curation.sft.plan import check_fits, make_plan, plan_text
+from limo_curation.sft.shapes import shape_of_folder
 
 
 class FineTuned(NamedTuple):
@@ -108,7 +109,8 @@ def prepare(folder: JobFolder, job: Job, examples: Examples) -> None:
     if folder.rank == 0:
         shutil.rmtree(folder.model, ignore_errors=True)  # of a run that was killed while it wrote it
     lengths = examples.rows["input_ids"].list.len().to_list()
-    plan = make_plan(job.config, hardware_here(job.config.hardware), lengths=lengths)
+    shape = shape_of_folder(Path(job.student_folder))
+    plan = make_plan(job.config, hardware_here(job.config.hardware), lengths=lengths, shape=shape)
     write_whole(folder.plan, plan_text(plan) + "\n")
     check_fits(plan)
     for frame, path in ((examples.dropped, folder.dropped), (examples.rows, folder.examples)):

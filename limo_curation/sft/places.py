@@ -28,7 +28,8 @@ from limo_curation.sampling.model_files import folder_revision
 from limo_curation.sampling.protocol import model_folder
 from limo_curation.sources import RETRIED_STATUS
 
-MODEL_FILES: Final = ("*.safetensors", "*.json", "*.jinja", "*.txt")
+TOKENIZER_FILES: Final = ("*.json", "*.jinja", "*.txt")
+MODEL_FILES: Final = ("*.safetensors", *TOKENIZER_FILES)
 """No pickled weights: loading those would run code."""
 SAMPLES_FOLDER: Final = "data/"
 """Of a published set: its files with question, solution and answer."""
@@ -53,8 +54,8 @@ class Samples(NamedTuple):
     """Of the questions and solutions, in whatever order they stand."""
 
 
-def find_student(student: str) -> Student:
-    """Return where a student's files lie; a Hub model is downloaded, if it isn't there yet.
+def find_student(student: str, *, patterns: tuple[str, ...] = MODEL_FILES) -> Student:
+    """Return where a student's files lie; of a Hub model those of some patterns are downloaded, where they aren't yet.
 
     Raises:
         ConfigError: there is no such model.
@@ -63,7 +64,7 @@ def find_student(student: str) -> Student:
     folder = model_folder(student)
     if folder is not None:
         return Student(folder.resolve(), folder_revision(folder))
-    downloaded = download(student, "model", place=f"student = {student!r}", patterns=MODEL_FILES)
+    downloaded = download(student, "model", place=f"student = {student!r}", patterns=patterns)
     return Student(downloaded, f"{student.partition('@')[0]}@{downloaded.name}")
 
 

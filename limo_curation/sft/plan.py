@@ -20,7 +20,7 @@ from limo_curation.presets import readable
 from limo_curation.sft.config import SftConfig
 from limo_curation.sft.examples import load_tokenizer, make_examples
 from limo_curation.sft.memory import MemoryNeed, Part, memory_need
-from limo_curation.sft.places import find_student, read_samples
+from limo_curation.sft.places import TOKENIZER_FILES, find_student, read_samples
 from limo_curation.sft.presets import all_presets
 from limo_curation.sft.shapes import Shape, shape_of
 
@@ -81,19 +81,22 @@ class SftPlan:
         return ASSUMED_MFU_OFFLOADED if self.config.hardware.offload else ASSUMED_MFU
 
 
-def make_plan(config: SftConfig, hardware: Hardware, *, lengths: Sequence[int] | None = None) -> SftPlan:
+def make_plan(
+    config: SftConfig, hardware: Hardware, *, lengths: Sequence[int] | None = None, shape: Shape | None = None
+) -> SftPlan:
     """Return the plan of a fine-tuning.
 
     Args:
         config: what is planned.
         hardware: what there is.
         lengths: tokens of each row; None: as in LIMO v1's set, and the longest at the cut-off.
+        shape: the student's; None: by its name, or its folder's.
 
     Raises:
         ConfigError: the student's shape can't be told.
     """
     rows = lengths or [LIMO_TOKENS] * (LIMO_ROWS - 1) + [config.training.max_tokens]
-    shape = shape_of(config.student)
+    shape = shape or shape_of(config.student)
     return SftPlan(config, shape, hardware, tuple(rows), memory_need(config, shape, longest=max(rows)))
 
 
@@ -127,7 +130,7 @@ def row_lengths(config: SftConfig) -> list[int]:
     Raises:
         ConfigError, TableError, TransientError: as in `fine_tune`.
     """
-    tokenizer = load_tokenizer(find_student(config.student).folder)
+    tokenizer = load_tokenizer(find_student(config.student, patterns=TOKENIZER_FILES).folder)
     samples = read_samples(config.dataset or "")
     examples = make_examples(samples.rows, tokenizer, system_prompt=config.system_prompt, config=config.training)
     return examples.rows["input_ids"].list.len().to_list()
@@ -148,12 +151,14 @@ def check_fits(plan: SftPlan) -> None:
 
 def presets_that_fit(plan: SftPlan) -> list[str]:
     """Return the presets of the same student that fit this hardware, with as many processes."""
+    asked, hardware = plan.config, plan.config.hardware
     found: list[str] = []
     for preset in all_presets():
-        if preset.student != plan.config.student or preset.profile == plan.config.profile:
+        is_other = preset.profile != asked.profile and preset.student == asked.student.partition("@")[0]
+        if not is_other or preset.training.global_batch % (hardware.num_processes * preset.hardware.micro_batch):
             continue
-        other = with_processes(preset, plan.config.hardware.num_processes, plan.config.hardware.num_machines)
-        if not make_plan(other, plan.hardware, lengths=plan.lengths).lacks:
+        other = with_processes(preset, hardware.num_processes, hardware.num_machines)
+        if not make_plan(other, plan.hardware, lengths=plan.lengths, shape=plan.shape).lacks:
             found.append(preset.profile)
     return found
 

@@ -92,7 +92,7 @@ def trainer_arguments(folder: JobFolder, config: SftConfig, *, num_rows: int, is
 
     training, hardware = config.training, config.hardware
     at_once = hardware.micro_batch * hardware.num_processes
-    every = {"strategy": "epoch"} if training.checkpoint_steps is None else {"strategy": "steps"}
+    when = "epoch" if training.checkpoint_steps is None else "steps"
     holds_out = training.held_out_share > 0
     trained_dtype = "bfloat16" if training.precision == "bf16" and training.method == "lora" else "float32"
     return SFTConfig(
@@ -119,8 +119,8 @@ def trainer_arguments(folder: JobFolder, config: SftConfig, *, num_rows: int, is
         gradient_checkpointing=hardware.gradient_checkpointing and hardware.sharding == "none",
         logging_steps=1,
         logging_nan_inf_filter=False,
-        save_strategy=every["strategy"],
-        eval_strategy=every["strategy"] if holds_out else "no",
+        save_strategy=when,
+        eval_strategy=when if holds_out else "no",
         save_steps=training.checkpoint_steps or 1,
         eval_steps=training.checkpoint_steps if holds_out else None,
         eval_on_start=holds_out and is_fresh,
@@ -190,7 +190,7 @@ def save_student(trainer: Any, tokenizer: Any, folder: Path, config: SftConfig) 
         dtype = torch.bfloat16 if config.training.precision == "bf16" else torch.float32
         model.config.dtype, model.config.use_cache = dtype, True  # the trainer switches the cache off
         # an output that is the embedding once more: gathering and casting make two of them
-        aliases = model.all_tied_weights_keys if model.config.tie_word_embeddings else {}
+        aliases: Any = model.all_tied_weights_keys if model.config.tie_word_embeddings else {}
         kept = {name: weight.to(dtype) for name, weight in state.items() if name not in aliases}
         model.save_pretrained(folder, state_dict=kept)
         tokenizer.save_pretrained(folder)

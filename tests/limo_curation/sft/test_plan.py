@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from limo_curation import cli
 from limo_curation.errors import ConfigError
 from limo_curation.forecast.gpus import gpu_named
+from limo_curation.sft.config import HardwareConfig, TrainingConfig
 from limo_curation.sft.plan import (
     Hardware,
     SftPlan,
@@ -64,6 +65,20 @@ def test_what_does_not_fit_is_refused_with_the_presets_that_would(
 )
 def test_presets_fit_what_they_are_made_for(profile: str, gpus: int, gpu: str) -> None:
     check_fits(plan(profile, gpus=gpus, gpu=gpu))
+
+
+def test_student_of_a_certain_commit_is_offered_the_presets_of_its_name() -> None:
+    config = load_sft_config("limo-32b", student="Qwen/Qwen2.5-32B-Instruct@0123")
+    made = plan_for(config, gpu="h100", num_gpus=8, gpu_gb=None, host_gb=None)
+    assert presets_that_fit(made) == ["limo-32b-offload"]
+
+
+def test_presets_whose_steps_cannot_be_shared_are_not_offered() -> None:
+    three = HardwareConfig(num_processes=3, sharding="fsdp")
+    config = load_sft_config("limo-7b", training=TrainingConfig(global_batch=30), hardware=three)
+    made = plan_for(config, gpu="rtx4090", num_gpus=None, gpu_gb=None, host_gb=None)
+    assert made.lacks
+    assert presets_that_fit(made) == []
 
 
 def test_host_that_is_too_small_is_told_too() -> None:

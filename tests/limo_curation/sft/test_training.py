@@ -143,7 +143,8 @@ def test_killed_training_goes_on_and_ends_in_the_same_losses_and_weights(
 
 def test_low_rank_updates_are_merged_and_nothing_held_out_takes_the_last_step(tmp_path: Path) -> None:
     config = tiny_config(tmp_path, method="lora", lora_rank=4, held_out_share=0.0, epochs=1)
-    two = HardwareConfig.model_validate(config.hardware.model_dump() | {"num_processes": 2, "micro_batch": 4})
+    changed = {"num_processes": 2, "micro_batch": 4, "gradient_checkpointing": True}
+    two = HardwareConfig.model_validate(config.hardware.model_dump() | changed)
     done = fine_tune(config.model_copy(update={"hardware": two}))
     assert (done.result.held_out_loss, done.result.chosen_step) == (None, 3)
     load: Any = importlib.import_module("safetensors.torch").load_file
