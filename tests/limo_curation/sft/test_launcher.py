@@ -87,7 +87,7 @@ def test_hardware_that_does_not_suffice_is_told_before_anything_is_started(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     dataset = publish(tmp_path / "dataset", draw_samples(10))
     config = load_sft_config("limo-7b", student="limo_curation/demo/models/tiny-weak", dataset=str(dataset))
-    with pytest.raises(ConfigError, match="needs 8 GPUs here, and this process sees 0"):
+    with pytest.raises(ConfigError, match="needs 4 GPUs here, and this process sees 0"):
         fine_tune(config.model_copy(update={"output": str(tmp_path / "runs")}))
     assert not list((tmp_path / "runs").rglob("train.log"))
 
