@@ -67,7 +67,7 @@ def memory_need(config: SftConfig, shape: Shape, *, longest: int) -> MemoryNeed:
     """
     hardware = config.hardware
     state = state_parts(config, shape)
-    working = [*activation_parts(config, shape, tokens=longest * hardware.micro_batch)]
+    working = activation_parts(config, shape, tokens=longest * hardware.micro_batch)
     host = host_parts(config, shape)
     if hardware.device == "cpu":
         return MemoryNeed((), (*host, *[scaled(part, hardware.num_processes) for part in (*state, *working)]))
