@@ -62,25 +62,20 @@ def fit(
         seed: of the first weights, the order of the rows and what is left out.
     """
     random = np.random.default_rng(seed)
-    shapes = Parameters(  # their sizes only
-        *(np.zeros(shape, np.float32) for shape in shapes_of(NUM_HIDDEN, len(TOPICS))),
+    parameters = Parameters(
+        table=random.normal(0, FIRST_WIDTH, (NUM_BUCKETS, NUM_HIDDEN)).astype(np.float32),
+        direct=np.zeros((NUM_BUCKETS, len(TOPICS)), np.float32),
+        output=random.normal(0, NUM_HIDDEN**-0.5, (NUM_HIDDEN, len(TOPICS))).astype(np.float32),
+        hidden_bias=np.zeros(NUM_HIDDEN, np.float32),
+        output_bias=np.zeros(len(TOPICS), np.float32),
     )
-    table = random.normal(0, FIRST_WIDTH, shapes.table.shape).astype(np.float32)
-    output = random.normal(0, NUM_HIDDEN**-0.5, shapes.output.shape).astype(np.float32)
-    parameters = shapes._replace(table=table, output=output)
-    squares = Parameters(*(np.full_like(one, FIRST_SQUARES) for one in shapes))
+    squares = Parameters(*(np.full_like(one, FIRST_SQUARES) for one in parameters))
     for epoch in range(NUM_EPOCHS):
         share = np.float32(1 - (1 - LAST_RATE) * epoch / (NUM_EPOCHS - 1))
         order = random.permutation(rows)
         noise = random.integers(1 << 63, dtype=np.uint64)
         run_epoch(buckets, ends, topics, weights, order, parameters, squares, share, noise)
     return parameters
-
-
-def shapes_of(num_hidden: int, num_topics: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of `Parameters`."""
-    wide = (NUM_BUCKETS, num_hidden), (NUM_BUCKETS, num_topics), (num_hidden, num_topics)
-    return *wide, (num_hidden,), (num_topics,)
 
 
 def join(networks: Sequence[Parameters], *, temperature: float = 1.0) -> Network:
