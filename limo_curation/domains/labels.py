@@ -29,8 +29,6 @@ COLUMNS: Final = {"problem": pl.String, "source": pl.String, "lang": pl.String} 
 }
 HUMAN: Final = "human"
 OTHER_WEIGHT: Final = 0.15  # of labels that are a language model's, or partly (ours: up to .6 more costs macro-F1)
-    0.15  # of a label that a language model gave, or partly (ours: more of it, up to .6, costs macro-F1)
-)
 COUNTING_OR_CHANCE: Final = "combinatorics_probability"
 CHANCE: Final = (
     r"(?i)probab|random|expected|varianc|deviation|dice|\bdie\b|coin|median|\bmean\b|statist"
