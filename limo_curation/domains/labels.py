@@ -23,10 +23,9 @@ from limo_curation.deduplication import duplicate_pairs
 from limo_curation.domains.network import TOPICS, WEIGHTS
 
 POOL_FILE: Final = "problems.jsonl.zst"
-COLUMNS: Final = {"problem": pl.String, "source": pl.String, "lang": pl.String} | {
-    "domain": pl.String,
-    "domain_label_kind": pl.String,
-}
+COLUMNS: Final[dict[str, type[pl.DataType]]] = dict.fromkeys(
+    ("problem", "source", "lang", "domain", "domain_label_kind"), pl.String
+)
 HUMAN: Final = "human"
 OTHER_WEIGHT: Final = 0.15  # of labels that are a language model's, or partly (ours: up to .6 more costs macro-F1)
 COUNTING_OR_CHANCE: Final = "combinatorics_probability"
