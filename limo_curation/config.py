@@ -27,7 +27,7 @@ from limo_curation.problem_config import (
 )
 from limo_curation.publishing_config import PublishingConfig
 from limo_curation.selection_config import SelectionConfig
-from limo_curation.source_config import Count, Fraction, Section
+from limo_curation.source_config import Count, Fraction, ProfileName, Section
 
 PROMPTS_FOLDER: Final = Path(__file__).resolve().parent / "generation" / "prompts"
 
@@ -210,7 +210,7 @@ class ExecutionConfig(Section):
 class RunConfig(Section):
     """One run: every stage's section."""
 
-    profile: str
+    profile: ProfileName
     demo: DemoConfig | None = None
     ingestion: IngestionConfig
     screening: ScreeningConfig = ScreeningConfig()
@@ -231,13 +231,6 @@ class RunConfig(Section):
     def is_pilot(self) -> bool:
         """Whether only a random share of the problems is rated; such a run ends before selection."""
         return self.difficulty.enabled and self.difficulty.sample_share < 1
-
-    @field_validator("profile")
-    @classmethod
-    def _profile_is_a_name(cls, value: str) -> str:
-        if not value.replace("-", "").replace("_", "").isalnum():
-            raise ValueError("profile is used as a folder's name: letters, digits, - and _ only")
-        return value
 
     @model_validator(mode="after")
     def _engine_serves_the_models(self) -> Self:

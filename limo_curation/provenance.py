@@ -141,8 +141,13 @@ def is_data_file(file: Path) -> bool:
 @functools.cache
 def library_versions() -> dict[str, str]:
     """Return the installed versions of the libraries that results may depend on."""
+    return versions_of(LIBRARIES)
+
+
+def versions_of(libraries: Iterable[str]) -> dict[str, str]:
+    """Return the installed versions of libraries; those that are not installed are left out."""
     versions: dict[str, str] = {}
-    for name in LIBRARIES:
+    for name in libraries:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -5,13 +5,27 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from limo_curation.errors import ConfigError
 from limo_curation.files import without_credentials
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def checked_profile(value: str) -> str:
+    """Return a profile's name.
+
+    Raises:
+        ValueError: it can't be a folder's name.
+    """
+    if not value.replace("-", "").replace("_", "").isalnum():
+        raise ValueError("profile is used as a folder's name: letters, digits, - and _ only")
+    return value
+
+
+ProfileName = Annotated[str, AfterValidator(checked_profile)]
 
 
 class Section(BaseModel):

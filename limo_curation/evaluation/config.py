@@ -23,7 +23,7 @@ from limo_curation.catalogue import NamedBenchmarks
 from limo_curation.config import DemoConfig, ExecutionConfig, prompt_text
 from limo_curation.engine_config import EngineConfig, Solver
 from limo_curation.problem_config import StageConfig
-from limo_curation.source_config import Count, Section, Source
+from limo_curation.source_config import Count, ProfileName, Section, Source
 
 AVERAGE: Final = "average"
 """Stands in a column of benchmarks for the mean over all of them, each with the same weight."""
@@ -113,7 +113,7 @@ class AttemptsConfig(StageConfig):
 class EvaluationConfig(Section):
     """One evaluation: every model on every benchmark, all of them prompted, decoded and graded alike."""
 
-    profile: Annotated[str, Field(pattern=r"^[\w-]+$")]
+    profile: ProfileName
     models: Annotated[tuple[EvaluatedModel, ...], Field(min_length=1)]
     baseline: str | None = None
     """Name of the model that the others are compared with, item by item; None: the first."""

@@ -11,18 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
-import httpx2  # the client's own HTTP library, a dependency of huggingface_hub
 import huggingface_hub
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RemoteEntryNotFoundError,
-)
 
-from limo_curation.errors import ConfigError, TransientError
-from limo_curation.sources import RETRIED_STATUS
+from limo_curation.errors import ConfigError
+from limo_curation.hub_errors import hub_errors
 
 TOKENIZER_FILE: Final = "tokenizer.json"
 TEXTS_AT_A_TIME: Final = 64  # ours: of 16,384 tokens each, their encodings take some 130 MB
@@ -94,22 +86,6 @@ def download(student: str) -> Path:
         ConfigError, TransientError: as `count_tokens`.
     """
     repo, _, revision = student.partition("@")
-    place = f"generation.student = {student!r}"
     hub = cast("Any", huggingface_hub)  # its types are partly unknown
-    try:
+    with hub_errors(f"generation.student = {student!r}", wanted=TOKENIZER_FILE):
         return Path(hub.hf_hub_download(repo, TOKENIZER_FILE, revision=revision or None))
-    except HFValidationError:
-        raise ConfigError(
-            f"{place} is neither a folder with a {TOKENIZER_FILE} nor a Hub id owner/name; mend it"
-        ) from None
-    except RemoteEntryNotFoundError:
-        raise ConfigError(f"{place}: the Hub holds no {TOKENIZER_FILE} there; name a model that has one") from None
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        if status in RETRIED_STATUS:
-            raise TransientError(f"{place}: the Hub answered {status}; run it again") from None
-        raise ConfigError(f"{place}: the Hub answered {status}; mend the name or the access token") from None
-    except (LocalEntryNotFoundError, httpx2.TransportError, OfflineModeIsEnabled, TimeoutError) as error:
-        raise TransientError(
-            f"{place}: the Hub can't be reached ({type(error).__name__}); run it again, or name a local folder"
-        ) from None

@@ -1,13 +1,11 @@
 """The data set's card: generated from the run, so that no number in it can differ from what was done.
 
-Names of sources, licences, teachers and benchmarks come from strangers' files. In Markdown they are written as
-character references, which no parser takes for structure; the YAML head is written by the Hub's own client.
+Names of sources, licences, teachers and benchmarks come from strangers' files: `markdown.py` says how they are kept
+from becoming markup; the YAML head is written by the Hub's own client.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,10 +13,11 @@ import polars as pl
 
 from limo_curation.config import RunConfig
 from limo_curation.digests import frame_digest
+from limo_curation.markdown import escape_markdown, markdown_environment
 from limo_curation.publishing.benchmarks import benchmark_leaks
 from limo_curation.publishing.conversations import system_prompt_of
 from limo_curation.publishing.cost import gpu_hours, token_costs
-from limo_curation.publishing.front_matter import DataConfig, front_matter, one_line
+from limo_curation.publishing.front_matter import DataConfig, front_matter
 from limo_curation.publishing.licenses import LicensedRows, obligations
 from limo_curation.publishing_config import PublishingConfig
 from limo_curation.run_record import RunRecord, config_of, drop_reasons, funnel, manifests, shareable_config
@@ -28,7 +27,6 @@ from limo_curation.tables import POOL, SAMPLES
 
 PICTURE: Final = "funnel.png"
 RUN_FILE: Final = "run.json"
-MAX_NAME_CHARACTERS: Final = 120  # ours: a name in a table cell, not a text
 MAX_ROWS: Final = 50  # ours: of a table of foreign names
 MAX_DIGEST_CHARACTERS: Final = 40  # ours: a commit's, enough of a SHA-256 to tell files apart
 GRADERS: Final = ("math-verify", "sympy")  # libraries that may change a verdict
@@ -43,7 +41,6 @@ POLICY_QUESTIONS: Final = {
 }
 """What each field of `AnswerPolicy` decides, in the words of a reader who has not read it."""
 LENGTH_SHARES: Final = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-UNSAFE_IN_MARKDOWN: Final = re.compile(r"[^\w\s./,()…-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=www)\.", re.IGNORECASE)
 
 
 def render_card(
@@ -118,19 +115,8 @@ def render_card(
 
 def environment() -> Any:
     """Return the template's environment, with filters for foreign texts and for numbers."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("limo_curation.publishing", "."),
-        autoescape=False,  # noqa: S701  Markdown, not HTML: every foreign text passes the filter `md`
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters["md"] = escape_markdown
+    made = markdown_environment("limo_curation.publishing")
     made.filters["count"] = shown_count
-    made.filters["fenced"] = fenced_json
     made.filters["model"] = shown_model
     made.filters["terms"] = terms
     return made
@@ -253,15 +239,6 @@ def counts(samples: pl.DataFrame, column: str) -> list[dict[str, Any]]:
 # -- how it is written -------------------------------------------------------------------------------------------------
 
 
-def escape_markdown(text: str | None) -> str:
-    """Return one line of text that no Markdown reader takes for markup, a link, a table's edge or HTML."""
-    if text is None:
-        return "not stated"
-    line = one_line(text)
-    shown = line if len(line) <= MAX_NAME_CHARACTERS else line[: MAX_NAME_CHARACTERS - 1] + "…"
-    return UNSAFE_IN_MARKDOWN.sub(lambda match: f"&#{ord(match.group())};", shown)
-
-
 def shown_count(number: float | None) -> str:
     """Return a count, or a dash where nobody has counted."""
     return "–" if number is None else f"{number:,.0f}"
@@ -270,8 +247,3 @@ def shown_count(number: float | None) -> str:
 def shown_model(model: str) -> str:
     """Return the name of a model as it may stand in a line of Markdown."""
     return escape_markdown(model_name(model))
-
-
-def fenced_json(value: Any) -> str:
-    """Return a JSON text that cannot end the code fence it stands in."""
-    return json.dumps(value, indent=2, ensure_ascii=False).replace("`", "\\u0060")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from limo_curation.markdown import one_line
 from limo_curation.publishing_config import PublishingConfig
 
 LANGUAGES: Final = ("en", "zh")
@@ -116,8 +117,3 @@ def value_bytes(column: pl.Series) -> int:
 def size_category(rows: int) -> str:
     """Return the Hub's name for a data set of this many rows."""
     return next((name for bound, name in SIZE_CATEGORIES if rows < bound), "n>10M")
-
-
-def one_line(text: str) -> str:
-    """Return text without line breaks and what else can't be seen."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

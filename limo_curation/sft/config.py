@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from limo_curation.config import prompt_text
-from limo_curation.source_config import Count, Fraction, Section
+from limo_curation.source_config import Count, Fraction, ProfileName, Section
 
 Tracker = Literal["clearml", "comet_ml", "mlflow", "neptune", "swanlab", "tensorboard", "trackio", "wandb"]
 
@@ -102,7 +102,7 @@ class HardwareConfig(Section):
 class SftConfig(Section):
     """One fine-tuning."""
 
-    profile: str
+    profile: ProfileName
     dataset: str | None = None
     """Folder of a published set, or its repository on the Hub as `owner/name@revision`. A preset may leave it open."""
     student: str
@@ -116,13 +116,6 @@ class SftConfig(Section):
     """Trackers beside the run's own `metrics.jsonl`; each is a package that has to be installed."""
     output: str = "runs"
     """Folder in which the run gets its own."""
-
-    @field_validator("profile")
-    @classmethod
-    def _profile_is_a_name(cls, value: str) -> str:
-        if not value.replace("-", "").replace("_", "").isalnum():
-            raise ValueError("profile is used as a folder's name: letters, digits, - and _ only")
-        return value
 
     @field_validator("prompt")
     @classmethod

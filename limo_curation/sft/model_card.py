@@ -1,17 +1,17 @@
 """The fine-tuned student's card: generated from the job and its result, so that no number in it can differ from them.
 
-Names come from strangers' files; `publishing/card.py` says how they are kept from becoming markup.
+Names come from strangers' files; `markdown.py` says how they are kept from becoming markup.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from typing import Any, Final
 
 from huggingface_hub import ModelCardData
 
-from limo_curation.publishing.card import escape_markdown, fenced_json
+from limo_curation.markdown import fenced_json, markdown_environment
+from limo_curation.provenance import versions_of
 from limo_curation.sft.job import Job, Result
 
 HUB_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -29,17 +29,7 @@ def render_model_card(job: Job, result: Result, metrics: list[dict[str, Any]]) -
     Returns:
         README.md: a YAML head as the Hub expects it, and Markdown.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("limo_curation.sft", "."),
-        autoescape=False,  # noqa: S701  Markdown, not HTML: every foreign text passes the filter `md`
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["md"] = escape_markdown
+    environment = markdown_environment("limo_curation.sft")
     return environment.get_template("model_card.md.jinja").render(
         job=job,
         result=result,
@@ -71,10 +61,4 @@ def name_on_hub(identity: str) -> str | None:
 
 def training_versions() -> dict[str, str]:
     """Return the installed versions of the libraries that train."""
-    versions: dict[str, str] = {}
-    for name in LIBRARIES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    return versions_of(LIBRARIES)

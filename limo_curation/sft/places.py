@@ -6,27 +6,18 @@ read from a folder, so that no two processes of one run see different files.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, cast
 
-import httpx2  # the client's own HTTP library, a dependency of huggingface_hub
 import huggingface_hub
 import polars as pl
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-)
 
 from limo_curation.digests import frame_digest
-from limo_curation.errors import ConfigError, TableError, TransientError
+from limo_curation.errors import TableError
+from limo_curation.hub_errors import hub_errors
 from limo_curation.publishing.folder import read_dataset_manifest
 from limo_curation.sampling.model_files import folder_revision
 from limo_curation.sampling.protocol import model_folder
-from limo_curation.sources import RETRIED_STATUS
 
 TOKENIZER_FILES: Final = ("*.json", "*.jinja", "*.txt")
 MODEL_FILES: Final = ("*.safetensors", *TOKENIZER_FILES)
@@ -101,23 +92,5 @@ def download(repo: str, kind: Literal["model", "dataset"], *, place: str, patter
     """
     name, _, revision = repo.partition("@")
     hub = cast("Any", huggingface_hub)  # its types are partly unknown
-    with hub_errors(place):
+    with hub_errors(place, wanted="its files"):
         return Path(hub.snapshot_download(name, repo_type=kind, revision=revision or None, allow_patterns=patterns))
-
-
-@contextmanager
-def hub_errors(place: str) -> Generator[None]:
-    """Turn the client's errors into ours, without the requests that they carry: a token stands in those."""
-    try:
-        yield
-    except HFValidationError:
-        raise ConfigError(f"{place} is neither a folder that holds one nor a Hub id owner/name; mend it") from None
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        if status in RETRIED_STATUS:
-            raise TransientError(f"{place}: the Hub answered {status}; run it again") from None
-        raise ConfigError(f"{place}: the Hub answered {status}; mend the name or the access token") from None
-    except (LocalEntryNotFoundError, httpx2.TransportError, OfflineModeIsEnabled, TimeoutError) as error:
-        raise TransientError(
-            f"{place}: the Hub can't be reached ({type(error).__name__}); run it again, or name a local folder"
-        ) from None

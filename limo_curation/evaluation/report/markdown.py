@@ -18,7 +18,7 @@ from limo_curation.evaluation.config import AVERAGE, EvaluationConfig
 from limo_curation.evaluation.report.paper import PaperFigures, paper_figures
 from limo_curation.evaluation.results import comparisons, results
 from limo_curation.files import without_credentials
-from limo_curation.publishing.card import escape_markdown
+from limo_curation.markdown import markdown_environment
 from limo_curation.run_record import without_effectless
 
 MARKDOWN_FILE: Final = "evaluation.md"
@@ -95,17 +95,7 @@ def as_json(evaluated: Evaluated, figures: pl.DataFrame, pairs: pl.DataFrame) ->
 
 def as_markdown(evaluated: Evaluated, figures: pl.DataFrame, pairs: pl.DataFrame) -> str:
     """Return the report for people."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("limo_curation.evaluation.report", "."),
-        autoescape=False,  # noqa: S701  Markdown, not HTML: every foreign text passes the filter `md`
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["md"] = escape_markdown
+    environment = markdown_environment("limo_curation.evaluation.report")
     environment.filters["percent"] = percent
     environment.filters["points"] = points
     environment.filters["tokens"] = tokens

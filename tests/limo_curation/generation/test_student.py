@@ -66,7 +66,7 @@ def test_file_that_is_no_tokenizer_is_named(folder: Path, content: str) -> None:
 
 
 def test_student_that_is_neither_a_folder_nor_a_hub_id_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"neither a folder with a tokenizer\.json nor a Hub id"):
+    with pytest.raises(ConfigError, match=r"neither a folder with tokenizer\.json nor a Hub id"):
         count_tokens(["so"], student=str(tmp_path / "none"))
 
 

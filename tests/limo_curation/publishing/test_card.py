@@ -12,7 +12,7 @@ from huggingface_hub import DatasetCard
 from limo_curation.config import RunConfig
 from limo_curation.digests import frame_digest
 from limo_curation.engine_config import Solver
-from limo_curation.publishing.card import POLICY_QUESTIONS, chain_lengths, escape_markdown, llama_factory_entry, terms
+from limo_curation.publishing.card import POLICY_QUESTIONS, chain_lengths, llama_factory_entry, terms
 from limo_curation.publishing.dataset import write_dataset
 from limo_curation.publishing.front_matter import DataConfig, num_bytes_of, size_category
 from limo_curation.publishing.licenses import LicensedRows, known_license
@@ -22,7 +22,7 @@ from limo_curation.sampling.spending import Spending, SpendingRecord
 from limo_curation.store import Store
 from limo_curation.tables import RELEASED
 from tests.piped_run import PipedRun
-from tests.small_run import ALLOWING, HOSTILE_SOURCE, SmallRun, make_small_run
+from tests.small_run import ALLOWING, SmallRun, make_small_run
 
 CONFIG = ALLOWING.model_copy(update={"title": 'Sums: "easy" # ones\n---\nlicense: evil', "license": "apache-2.0"})
 
@@ -268,26 +268,6 @@ def test_system_prompt_of_the_conversations_is_shown(piped_run: PipedRun, tmp_pa
     assert '"Think, then say \\u0060\\u0060\\u0060 4."' in told
     first = pl.read_parquet(tmp_path / "set/data/train-00000-of-00001.parquet")["messages"][0][0]
     assert first == {"role": "system", "content": "Think, then say ``` 4."}
-
-
-# -- foreign texts -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("too_short", "too_short"),
-        ("_emphasis_", "&#95;emphasis&#95;"),
-        ("a|b\nc", "a&#124;b c"),
-        ("me@x.org", "me&#64;x.org"),
-        ("见 AI-MO/Numina-1.5 (v2)", "见 AI-MO/Numina-1.5 (v2)"),
-        (None, "not stated"),
-        ("x" * 500, "x" * 119 + "…"),
-    ],
-)
-def test_markdown_is_escaped_and_plain_names_stay_readable(text: str | None, shown: str):
-    assert escape_markdown(text) == shown
-    assert len(escape_markdown(HOSTILE_SOURCE * 99)) < 1_000
 
 
 @pytest.mark.parametrize(("rows", "name"), [(0, "n<1K"), (999, "n<1K"), (1_000, "1K<n<10K"), (10**8, "n>10M")])
