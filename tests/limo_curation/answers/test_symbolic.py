@@ -125,9 +125,10 @@ def test_verdict_is_the_same_from_a_thread_pool() -> None:
 
 
 def test_workers_are_kept_for_the_next_call_and_bounded_by_the_largest() -> None:
+    num_before = len(idle_workers)
     for _ in range(3):
         compare_many([r"\sqrt{8}"] * 10, [f"{n}\\sqrt{{2}}" for n in range(10)], num_workers=2)
-    assert 1 <= len(idle_workers) <= 2
+    assert 1 <= len(idle_workers) <= max(2, num_before)
 
 
 def test_script_without_a_main_guard_works(tmp_path: Path) -> None:

@@ -286,6 +286,14 @@ def test_closed_generator_leaves_no_thread_and_no_connection(server: ChatServer)
     assert num_sockets() == before
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest-xdist ignores the signal
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_from_the_keyboard_leaves_no_thread(server: ChatServer) -> None:
     server.hold.clear()
     threading.Timer(0.3, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]).start()
