@@ -46,9 +46,8 @@ ENGINE_FILE := $(if $(filter gpu,$(ENGINE)),pyproject.toml,docker/engine-cpu.txt
 CPU_TORCH_INDEX := https://download.pytorch.org/whl/cpu
 
 # tests that need more than the core and a few seconds
-HEAVY := slow or models or prefect or hub or browser or data or vllm
-
-# two files of tests at a time: each starts servers and processes of its own
+HEAVY := slow or models or hub or browser or data or vllm
+# two files of tests at a time
 BESIDE := --numprocesses=2 --dist=loadfile
 
 .PHONY: help setup engine demo deploy test lint types format docker-check clean
@@ -131,10 +130,12 @@ deploy: setup  ## register the work pools and all deployments with the Prefect s
 test: setup  ## run all tests, the fast ones first
 	@mkdir -p .test-results
 	@echo "test: the fast ones"
-	@$(BIN)/python -m pytest -q $(BESIDE) -m "not ($(HEAVY))" --junit-xml=.test-results/fast.xml || [ $$? -eq 5 ]
-	@echo "test: those that load models, start servers, open a browser or take long"
-	@$(BIN)/python -m pytest -q $(BESIDE) -m "$(HEAVY)" --junit-xml=.test-results/heavy.xml || [ $$? -eq 5 ]
-	@echo "test: passed; results: .test-results/fast.xml and .test-results/heavy.xml"
+	@$(BIN)/python -m pytest -q $(BESIDE) -m "not ($(HEAVY) or prefect)" --junit-xml=.test-results/fast.xml || [ $$? -eq 5 ]
+	@echo "test: those that load models, open a browser or take long"
+	@$(BIN)/python -m pytest -q $(BESIDE) -m "($(HEAVY)) and not prefect" --junit-xml=.test-results/heavy.xml || [ $$? -eq 5 ]
+	@echo "test: those that start a Prefect server, with workers and engines: one after the other"
+	@$(BIN)/python -m pytest -q -m prefect --junit-xml=.test-results/prefect.xml || [ $$? -eq 5 ]
+	@echo "test: passed; results: .test-results/fast.xml, heavy.xml and prefect.xml"
 
 lint: setup  ## check style and that imports go one way only
 	@$(BIN)/ruff check .
