@@ -215,8 +215,8 @@ def test_unknown_key_of_a_section_is_refused(prefect_server: None) -> None:
 
 
 def test_given_section_replaces_the_whole_section_of_the_preset(copied: Path) -> None:
-    # the run file redistributes; a section without `when_short` means its default, and algebra has no problem left
-    with pytest.raises(ShortfallError, match="algebra: 0 of 1"):
+    # the run file redistributes; a section without `when_short` means its default, and one domain has no problem left
+    with pytest.raises(ShortfallError, match=r"short are \w+: 0 of 1;"):
         curate_module.curate(profile=str(copied), selection=SelectionConfig(target_size=6))
 
     states = outcomes(latest_flow_run_id(), last="selection")
