@@ -131,6 +131,16 @@ def generate_runs(prefect: Prefect, folder: Path) -> list[dict[str, Any]]:
     return [run for run in found if run["parameters"].get("store") == str(folder / "store")]
 
 
+def kill_one(prefect: Prefect, folder: Path) -> None:
+    """Kill a run of `generate`; its worker tells the server the process's number some time after it has started it."""
+
+    def processes() -> list[str]:
+        return [run["infrastructure_pid"] for run in generate_runs(prefect, folder) if run["infrastructure_pid"]]
+
+    wait(lambda: bool(processes()), "the number of a run's process")
+    os.kill(int(processes()[0].rpartition(":")[2]), signal.SIGKILL)
+
+
 def test_two_runs_share_a_stages_chunks_and_each_is_sampled_once(
     prefect: Prefect, undisturbed: Done, tmp_path: Path
 ) -> None:
@@ -156,8 +166,7 @@ def test_chunk_of_a_killed_run_is_taken_over_and_no_byte_is_another_one(
         server.lets_go.clear()
         with curating(prefect, write_sampling_run(tmp_path, server.url, gpu_workers=2)) as curate:
             wait(lambda: num_workers(tmp_path) == 2, "two workers at the chunks of difficulty")
-            victim = generate_runs(prefect, tmp_path)[0]
-            os.kill(int(victim["infrastructure_pid"].rpartition(":")[2]), signal.SIGKILL)
+            kill_one(prefect, tmp_path)
             server.lets_go.set()
             assert curate.wait(PATIENCE_SECONDS) == 0, (tmp_path / "curate.log").read_text()[-3_000:]
         assert server.num_repeated() <= MAX_UNDER_WAY  # what the killed one had asked and not recorded
@@ -179,8 +188,8 @@ def test_stage_on_demand_is_done_by_one_run_and_another_one_goes_on_where_it_was
         server.lets_go.clear()
         with curating(prefect, write_sampling_run(tmp_path, server.url, gpu_workers=2, is_on_demand=True)) as curate:
             wait(lambda: num_rounds() == 1, "the first round to be done")
-            (victim,) = raters()
-            os.kill(int(victim["infrastructure_pid"].rpartition(":")[2]), signal.SIGKILL)
+            assert len(raters()) == 1
+            kill_one(prefect, tmp_path)
             server.lets_go.set()
             assert curate.wait(PATIENCE_SECONDS) == 0, (tmp_path / "curate.log").read_text()[-3_000:]
         assert server.num_repeated() <= MAX_UNDER_WAY
