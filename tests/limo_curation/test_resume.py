@@ -44,7 +44,7 @@ def kill(folder: Path, stage: str, moment: str) -> bool:
 def finished_parts(store_folder: Path, stage: str) -> dict[str, int]:
     """Return the times of writing of the kept halves of a stage's committed parts, by entry and file name."""
     entries = store_folder / stage
-    records = {file: PartRecord.model_validate_json(file.read_text()) for file in entries.glob("*/parts/*")}
+    records = {file: PartRecord.model_validate_json(file.read_text()) for file in entries.glob("*/parts/*.json")}
     kept = {file.parent.parent / "kept" / record.kept.name for file, record in records.items() if record.part_key}
     files = [file for file in entries.glob("*/kept/*.parquet") if file in kept]
     return {str(file.relative_to(entries)): file.stat().st_mtime_ns for file in files}
