@@ -8,6 +8,7 @@ from importlib import import_module
 from inspect import signature
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -153,6 +154,20 @@ def test_deploying_again_changes_nothing_but_the_time(prefect: Prefect) -> None:
     assert (weekly["schedule"]["cron"], nightly["schedule"]["cron"]) == ("0 2 * * 0", "0 2 * * 1-6")
     assert {schedule["schedule"]["timezone"] for schedule in (weekly, nightly)} == {"UTC"}
     assert {name for name, deployment in before.items() if deployment["schedules"]} == {"curate/full", "curate/delta"}
+
+
+@pytest.mark.prefect
+@pytest.mark.slow
+def test_deployments_with_a_schedule_get_their_next_runs(prefect: Prefect) -> None:
+    deployed = {deployment["id"]: name for name, deployment in prefect.deployments().items()}
+
+    def awaited() -> set[str]:
+        planned = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        runs = httpx.post(f"{prefect.api}/flow_runs/filter", json=planned, timeout=30).json()
+        return {deployed[run["deployment_id"]] for run in runs if run["auto_scheduled"]}
+
+    # the server's scheduler fails where SQLAlchemy is newer than Prefect knows
+    wait_until(lambda: awaited() == {"curate/full", "curate/delta"}, seconds=120, what="the scheduled runs")
 
 
 @pytest.mark.prefect
