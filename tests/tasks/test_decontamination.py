@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +14,17 @@ from prefect import flow
 from limo_curation.config import ExecutionConfig
 from limo_curation.errors import TableError
 from limo_curation.problem_config import DecontaminationConfig, ParaphraseJudge
-from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.source_config import Source
 from limo_curation.store import Artifact, Store
 from limo_curation.tables import BENCHMARKS, CLUSTERED, DROPPED
 from tasks.decontamination import decontamination
+from tests.one_reply_engine import OneReplyEngine
 from tests.rows import put_in_store, rows_of
 
 EXAM = Source(path="exam.jsonl", name="exam", columns={"question": "q"})
 ITEM = "Mira owns 37 hens. Every hen lays 5 eggs a week. How many eggs does Mira collect in 8 weeks?"
 REWORDED = "In a week each of the hens of Mira, who has 37, gives 5 eggs. What is her collection of eggs after 8 weeks?"
 UNRELATED = "A train leaves at noon and travels north along the coast until the last light of the evening."
-
-
-class AgreeingJudge:
-    """Calls every pair the same problem, and counts its calls."""
-
-    def __init__(self) -> None:
-        self.num_calls = 0
-
-    def revision(self, model: str) -> str:
-        return f"{model}@1"
-
-    def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
-        self.num_calls += 1
-        for request in requests:
-            yield Completion(request, '{"relation": "same"}', "stop", 200, 6)
 
 
 @flow(name="decontaminate-alone", retries=0)
@@ -70,7 +54,7 @@ def test_judge_is_asked_chunk_by_chunk_and_only_where_one_is_named(tmp_path: Pat
     problems, benchmarks = tables(store)
     plain = DecontaminationConfig(benchmarks=(EXAM,))
     judged = DecontaminationConfig(benchmarks=(EXAM,), paraphrase=ParaphraseJudge(model="judge"))
-    judge = AgreeingJudge()
+    judge = OneReplyEngine('{"relation": "same"}')
 
     without = alone(problems, benchmarks, plain, judge, str(tmp_path))
     assert reasons(store, without) == {"held": "benchmark_ngram"}

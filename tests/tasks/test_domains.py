@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,11 @@ from prefect import flow
 
 from limo_curation.config import ExecutionConfig
 from limo_curation.problem_config import DomainClassifier, DomainsConfig
-from limo_curation.sampling import Completion, SampleRequest
 from limo_curation.store import Artifact, Store
 from limo_curation.tables import CLASSIFIED, TEMPLATED
 from tasks.domains import domains
+from tests.one_reply_engine import OneReplyEngine
 from tests.rows import put_in_store, rows_of
-
-
-class Geometer:
-    """Calls every problem geometry, and counts its calls."""
-
-    def __init__(self) -> None:
-        self.num_calls = 0
-
-    def revision(self, model: str) -> str:
-        return f"{model}@1"
-
-    def sample(self, requests: Sequence[SampleRequest]) -> Iterator[Completion]:
-        self.num_calls += 1
-        for request in requests:
-            yield Completion(request, '{"domain": "geometry"}', "stop", 200, 6)
 
 
 @flow(name="classify-alone", retries=0)
@@ -48,7 +32,7 @@ def deciders(store: Store, result: Artifact) -> list[str]:
 
 @pytest.mark.prefect
 def test_model_is_asked_chunk_by_chunk_and_only_where_one_is_named(tmp_path: Path, prefect_server: None) -> None:
-    store, engine = Store(str(tmp_path)), Geometer()
+    store, engine = Store(str(tmp_path)), OneReplyEngine('{"domain": "geometry"}')
     rows = [{"problem_id": name, "question": f"Find the number of {name}."} for name in ("pens", "cups", "hens")]
     problems = put_in_store(rows_of(TEMPLATED, *rows), TEMPLATED, store)
 
