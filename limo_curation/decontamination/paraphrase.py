@@ -7,13 +7,12 @@ so. A reply is one JSON object with one of three words; anything else says nothi
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
 from limo_curation.problem_config import ParaphraseJudge
-from limo_curation.sampling.choices import choice_schema, quote_texts, read_choice
+from limo_curation.sampling.choices import choice_schema, quote_texts, read_choice, read_prompt
 from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest
 
 Relation = Literal["same", "variant", "different"]
@@ -78,8 +77,8 @@ def request_for_pair(first: str, second: str, *, judge: ParaphraseJudge) -> Samp
 
 def fill_prompt(first: str, second: str) -> str:
     """Return the prompt for two texts; braces in them are left alone, and their marks follow from both."""
-    template = importlib.resources.files("limo_curation.decontamination") / "prompts" / "paraphrase.txt"
-    return quote_texts(template.read_text(encoding="utf-8"), {"first": first, "second": second})
+    template = read_prompt("limo_curation.decontamination", "paraphrase.txt")
+    return quote_texts(template, {"first": first, "second": second})
 
 
 def relation_of(completion: Completion) -> Relation | None:

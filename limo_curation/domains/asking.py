@@ -6,12 +6,11 @@ A reply is one JSON object with one of the six names; anything else says nothing
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Sequence
 from typing import Final
 
 from limo_curation.problem_config import DomainClassifier
-from limo_curation.sampling.choices import choice_schema, quote_texts, read_choice
+from limo_curation.sampling.choices import choice_schema, quote_texts, read_choice, read_prompt
 from limo_curation.sampling.protocol import Completion, Sampler, SampleRequest
 from limo_curation.sampling.usage import Usage
 from limo_curation.tables import DOMAINS
@@ -35,10 +34,9 @@ def ask_domains(
 
 def request_for_question(question: str, *, classifier: DomainClassifier) -> SampleRequest:
     """Return the request that asks about a question."""
-    template = importlib.resources.files("limo_curation.domains") / "prompts" / "domain.txt"
     return SampleRequest(
         model=classifier.model,
-        question=quote_texts(template.read_text(encoding="utf-8"), {"question": question}),
+        question=quote_texts(read_prompt("limo_curation.domains", "domain.txt"), {"question": question}),
         temperature=0.0,
         top_p=1.0,
         max_tokens=classifier.max_tokens,

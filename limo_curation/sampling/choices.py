@@ -6,7 +6,9 @@ reply with more than the one JSON object in it is not read.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import importlib.resources
 import json
 import re
 from collections.abc import Sequence
@@ -30,6 +32,12 @@ def choice_schema(field: str, choices: Sequence[str]) -> str:
             "additionalProperties": False,
         }
     )
+
+
+@functools.cache
+def read_prompt(package: str, name: str) -> str:
+    """Return a text of a package's folder `prompts`; it is read once, not for every request."""
+    return (importlib.resources.files(package) / "prompts" / name).read_text(encoding="utf-8")
 
 
 def quote_texts(template: str, texts: dict[str, str]) -> str:
